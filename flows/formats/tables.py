@@ -1,0 +1,74 @@
+"""CSV and Parquet as frames. CSV columns are read as text, so that leading zeros and codes stay what they are."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.errors import SourceRefused
+from flows.project import CsvFormat, ParquetFormat
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BLOCK = 8 << 20  # bytes read at a time
+
+
+def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_: Any) -> Iterator[pl.DataFrame]:
+    import polars as pl
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    header = _header(path, name, declared)
+    if not header:
+        return
+    try:
+        with arrow_csv.open_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(block_size=BLOCK, encoding=_python_encoding(declared.encoding)),
+            parse_options=arrow_csv.ParseOptions(delimiter=declared.delimiter, quote_char=declared.quote, newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
+            ),
+        ) as reader:
+            for batch in reader:
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield from frame.iter_slices(batch_rows)
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise SourceRefused(f"{name} is not CSV as declared: {str(error).splitlines()[0][:200]}", where=str(path), hint="check format in project.yaml") from None
+
+
+def _header(path: Path, name: str, declared: CsvFormat) -> list[str]:
+    """Raises: SourceRefused for duplicate or empty names: two columns of one name cannot be told apart."""
+    try:
+        with path.open(encoding=_python_encoding(declared.encoding), newline="") as file:
+            header = next(csv.reader(file, delimiter=declared.delimiter, quotechar=declared.quote), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SourceRefused(f"{name} is not {declared.encoding} CSV: {error}", where=str(path), hint="check format.encoding") from None
+    doubled = sorted({c for c in header if header.count(c) > 1})
+    if doubled or "" in header:
+        what = f"two columns are named {doubled[0]!r}" if doubled else f"column {header.index('') + 1} has no name"
+        raise SourceRefused(f"{name}: {what}", where=f"{path}, line 1", hint="columns need different names")
+    return header
+
+
+def _python_encoding(declared: str) -> str:
+    return "utf-8-sig" if declared == "utf-8" else declared
+
+
+def read_parquet(path: Path, name: str, declared: ParquetFormat, *, batch_rows: int, **_: Any) -> Iterator[pl.DataFrame]:
+    import polars as pl
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=batch_rows):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+        raise SourceRefused(f"{name} is not whole, valid Parquet: {str(error).splitlines()[0][:200]}", where=str(path)) from None

@@ -1,0 +1,213 @@
+"""Dataset versions as Delta tables. Delta version N is `dataset@N`; the first load is version 1 (0 is the empty table).
+
+Only commits that carry a `socle.load_id` are versions in the eyes of readers: maintenance commits are not. What a load is
+made from travels in the commit itself (LoadRecord), so the table tells its own history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from flows.errors import Conflict, NotFound, StorageError
+from flows.lake import Lake, keys
+from flows.lake.references import Reference
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    from deltalake import CommitProperties, DeltaTable
+
+PREFIX = "socle."
+TABLE_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # old versions stay readable: models refer to them
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """What one load was made from and what it did; kept in the Delta commit."""
+
+    load_id: str
+    ingest: str
+    """Ingest fingerprint."""
+    check: str
+    """Check fingerprint: ingest, suites, expectation code."""
+    mode: str
+    run: str
+    who: str
+    verdict: Literal["passed", "warned", "quarantined"]
+    parts: dict[str, str] = field(default_factory=dict)
+    """The parts of the fingerprints by name, to say later which of them changed."""
+    raw: list[str] = field(default_factory=list)
+    """sha256 of the raw files of this load."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """read, kept and refused rows of this load; total rows of the version."""
+    quarantine_version: int | None = None
+
+    def to_metadata(self) -> dict[str, str]:
+        return {PREFIX + k: v if isinstance(v, str) else json.dumps(v) for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_metadata(cls, commit: dict[str, Any]) -> LoadRecord:
+        plain = {k.removeprefix(PREFIX): v for k, v in commit.items() if k.startswith(PREFIX)}
+        for name in ("parts", "raw", "rows", "quarantine_version"):
+            plain[name] = json.loads(plain[name])
+        return cls(**{k: v for k, v in plain.items() if k in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class DatasetVersion:
+    project: str
+    dataset: str
+    number: int
+    at: datetime
+    load: LoadRecord
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.dataset}@{self.number}"
+
+
+class Dataset:
+    """One table of the lake: its versions, reading one, committing the next."""
+
+    def __init__(self, lake: Lake, project: str, name: str) -> None:
+        self.lake, self.project, self.name = lake, project, name
+        self.uri = lake.table_uri(project, keys.table(name))
+
+    # -- reading
+
+    def open(self, version: int | None = None) -> DeltaTable | None:
+        """None if the table was never made. Raises: NotFound for a version that is not there."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        with self._errors():
+            try:
+                return DeltaTable(self.uri, version=version, storage_options=self.lake.storage_options)
+            except TableNotFoundError:
+                return None
+
+    def delta_version(self) -> int | None:
+        """The newest Delta version, loads or not: what a commit must be based on."""
+        table = self.open()
+        return None if table is None else table.version()
+
+    def history(self) -> list[DatasetVersion]:
+        """Every load, the newest first."""
+        table = self.open()
+        if table is None:
+            return []
+        with self._errors():
+            commits = table.history()
+        return [
+            DatasetVersion(
+                self.project, self.name, commit["version"], _time(commit["timestamp"]), LoadRecord.from_metadata(commit)
+            )
+            for commit in commits
+            if PREFIX + "load_id" in commit
+        ]
+
+    def latest(self) -> DatasetVersion | None:
+        return next(iter(self.history()), None)
+
+    def resolve(self, reference: Reference) -> DatasetVersion:
+        """Raises: NotFound, naming the versions there are."""
+        history = self.history()
+        for version in history:
+            if reference.version is None or version.number == reference.version:
+                return version
+        there = ", ".join(str(v.number) for v in history[:20]) or "none"
+        raise NotFound(f"there is no dataset version {reference}", where=f"{self.uri} (versions there: {there})", hint=f"socle ls {self.project}")
+
+    def scan(self, version: int) -> pl.LazyFrame:
+        """The rows of Delta version `version`. Nothing is read until collected."""
+        import polars as pl
+
+        with self._errors():
+            return pl.scan_delta(self.uri, version=version, storage_options=self.lake.storage_options)
+
+    # -- writing
+
+    def create_table(self, schema: pa.Schema) -> int:
+        """Make the empty table if there is none; the version to base the first load on."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        table = self.open()
+        if table is not None:
+            return table.version()
+        try:
+            with self._errors():
+                DeltaTable.create(
+                    self.uri, schema, mode="error", configuration=TABLE_CONFIGURATION, storage_options=self.lake.storage_options
+                )
+        except (Conflict, StorageError, DeltaError):
+            if self.open() is None:  # nobody else made it in the meantime: a real failure
+                raise
+        version = self.delta_version()
+        assert version is not None
+        return version
+
+    def commit(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False) -> DatasetVersion:
+        """Write one load as the version after `based_on`, in the record's mode.
+
+        Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
+        """
+        from deltalake import DeltaTable, write_deltalake
+
+        with self._errors():
+            table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
+            properties = _commit_properties(record)
+            if record.mode == "upsert":
+                _merge(table, rows, key, properties, evolve)
+            elif record.mode == "append":
+                write_deltalake(table, rows, mode="append", schema_mode="merge" if evolve else None, commit_properties=properties)
+            else:
+                write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
+            table.update_incremental()
+        found = next((v for v in self.history() if v.load.load_id == record.load_id and v.number > based_on), None)
+        if found is None:
+            raise StorageError("a commit was accepted but is not in the table's history", where=self.uri, hint="socle doctor")
+        return found
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from deltalake.exceptions import CommitFailedError, DeltaError, DeltaProtocolError
+
+        try:
+            yield
+        except CommitFailedError:
+            raise Conflict(
+                f"another writer committed to {self.project}/{self.name} first", where=self.uri, hint="run again"
+            ) from None
+        except (DeltaError, DeltaProtocolError, OSError) as error:
+            text = str(error).splitlines()[0][:300]
+            if "No space left" in text:
+                raise StorageError("the disk of the lake is full", where=self.uri, hint="free some space, then run again") from None
+            raise StorageError(f"the table cannot be used: {text}", where=self.uri, hint="socle doctor") from None
+
+
+def _commit_properties(record: LoadRecord) -> CommitProperties:
+    from deltalake import CommitProperties
+
+    # No retries: what was audited is based on one version, and must not land on another.
+    return CommitProperties(custom_metadata=record.to_metadata(), max_commit_retries=0)
+
+
+def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties, evolve: bool) -> None:
+    same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
+    (
+        table.merge(
+            rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve
+        )
+        .when_matched_update_all()
+        .when_not_matched_insert_all()
+        .execute()
+    )
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,66 @@
+"""Objects of one bucket, the same on a local folder and on S3. Tables are not here: see datasets.py.
+
+Bytes are visible whole or not at all. `create` is the one primitive that everything concurrent is built on: it writes an
+object only if there is none, and says who won.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes that have moved since the last call."""
+
+CHUNK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    key: str
+    size: int
+    """Bytes."""
+
+
+class Objects(Protocol):
+    """One bucket. Every method raises StorageError when the storage fails, NotFound when an object is not there."""
+
+    @property
+    def name(self) -> str: ...
+
+    def ensure(self) -> bool:
+        """Make the bucket; True if it was not there."""
+
+    def bucket_exists(self) -> bool: ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write, replacing what was there."""
+
+    def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None: ...
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write only if there is none. False: somebody (or an earlier attempt of ours) was first."""
+
+    def get(self, key: str) -> bytes: ...
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """The object in pieces of CHUNK bytes at most."""
+
+    def fetch(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        """Download to `path`, which appears only when it is whole."""
+
+    def stat(self, key: str) -> ObjectInfo | None: ...
+
+    def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
+        """Objects whose key begins with `prefix`, in the order of their keys."""
+
+    def delete(self, key: str) -> None:
+        """Remove; nothing happens when there is none."""
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,84 @@
+"""Bytes as received, under their sha256, with a JSON sidecar that says where they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flows.errors import NotFound, StorageError
+from flows.lake import keys
+from flows.lake.objects import Objects, Progress, sha256_file
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One received file. `path` is where its bytes are on this machine, if they are."""
+
+    sha256: str
+    name: str
+    """What the source calls it; shown to people and kept with refused rows."""
+    size: int
+    source: str
+    """Address it came from, without credentials."""
+    path: Path | None = None
+
+
+class RawStore:
+    def __init__(self, objects: Objects, dataset: str) -> None:
+        self.objects, self.dataset = objects, dataset
+
+    def keep(self, file: RawFile, progress: Progress | None = None) -> None:
+        """Store the bytes if they are not there yet, then the sidecar that makes them known."""
+        assert file.path is not None
+        if self.objects.stat(keys.raw(self.dataset, file.sha256)) is None:
+            self.objects.put_file(keys.raw(self.dataset, file.sha256), file.path, progress)
+        sidecar = {k: v for k, v in asdict(file).items() if k != "path"}
+        sidecar["received_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        self.objects.create(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar))
+
+    def fetch(self, file: RawFile, folder: Path, progress: Progress | None = None) -> Path:
+        """A local copy of kept bytes, verified.
+
+        Raises: StorageError if the bytes in the lake no longer have the hash of their name.
+        """
+        path = folder / file.sha256
+        key = keys.raw(self.dataset, file.sha256)
+        if not path.is_file():
+            self.objects.fetch(key, path, progress)
+            if sha256_file(path) != file.sha256:
+                path.unlink()
+                raise StorageError("raw bytes in the lake are damaged", where=f"{self.objects.name}/{key}", hint="delete that object and run again")
+        return path
+
+    def known(self, sha256: str) -> RawFile | None:
+        """What the sidecar says, if bytes and sidecar are both there."""
+        try:
+            sidecar = json.loads(self.objects.get(keys.raw_sidecar(self.dataset, sha256)))
+        except NotFound:
+            return None
+        if self.objects.stat(keys.raw(self.dataset, sha256)) is None:
+            return None
+        return RawFile(**{k: sidecar[k] for k in ("sha256", "name", "size", "source")})
+
+    # A pinned address (a published package version) always gives the same bytes: remember which.
+
+    def pin(self, address: str, file: RawFile) -> None:
+        self.objects.put(keys.raw_pin(self.dataset, _digest(address)), _json({"address": address, "sha256": file.sha256}))
+
+    def pinned(self, address: str) -> RawFile | None:
+        try:
+            pin = json.loads(self.objects.get(keys.raw_pin(self.dataset, _digest(address))))
+        except NotFound:
+            return None
+        return self.known(pin["sha256"])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()

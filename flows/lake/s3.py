@@ -1,0 +1,198 @@
+"""A bucket on any S3 service, through the minio client. The only file that talks to it."""
+
+from __future__ import annotations
+
+import io
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+
+from flows.errors import ConfigurationError, NotFound, StorageError
+from flows.lake.objects import CHUNK, ObjectInfo, Progress
+from flows.settings import Settings
+
+ABSENT = {"NoSuchKey", "NoSuchObject"}
+EXPLAINED = {
+    "InvalidAccessKeyId": ("the S3 service does not know this access key", "check SOCLE_S3_ACCESS_KEY"),
+    "SignatureDoesNotMatch": ("the S3 service refuses the secret key", "check SOCLE_S3_SECRET_KEY"),
+    "AccessDenied": ("the S3 service refuses access to this bucket", "check the key's rights on the bucket"),
+    "NoSuchBucket": ("the bucket does not exist", "socle doctor --create"),
+    "RequestTimeTooSkewed": ("this machine's clock is too far from the S3 service's", "set the clock (NTP)"),
+    "QuotaExceeded": ("the bucket's quota is used up", "raise the quota, or free some space"),
+}
+
+
+def make_client(settings: Settings) -> Minio:
+    """A client with a timeout and bounded retries on every request."""
+    parts = urlsplit(settings.s3_endpoint)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+        raise ConfigurationError("SOCLE_S3_ENDPOINT is not of the form http(s)://host:port", where="the environment")
+    retry = urllib3.Retry(
+        total=settings.s3_retries, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], respect_retry_after_header=True
+    )
+    timeout = urllib3.Timeout(connect=settings.s3_connect_timeout_s, read=settings.s3_read_timeout_s)
+    return Minio(
+        parts.netloc,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        region=settings.s3_region,
+        secure=parts.scheme == "https",
+        http_client=urllib3.PoolManager(timeout=timeout, retries=retry, maxsize=16),
+    )
+
+
+class S3Objects:
+    def __init__(self, client: Minio, name: str, endpoint: str) -> None:
+        self.client, self._name, self.endpoint = client, name, endpoint
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def ensure(self) -> bool:
+        with self._errors():
+            if self.client.bucket_exists(self._name):
+                return False
+            try:
+                self.client.make_bucket(self._name)
+            except S3Error as error:
+                if error.code != "BucketAlreadyOwnedByYou":
+                    raise
+            return True
+
+    def bucket_exists(self) -> bool:
+        with self._errors():
+            return bool(self.client.bucket_exists(self._name))
+
+    def versioning_is_off(self) -> bool:
+        """`create` is only safe in an unversioned bucket: Ceph RGW 16 ignores If-None-Match in others."""
+        with self._errors():
+            return str(self.client.get_bucket_versioning(self._name).status) in ("Off", "")
+
+    def put(self, key: str, data: bytes) -> None:
+        with self._errors(key):
+            self.client.put_object(self._name, key, io.BytesIO(data), len(data))
+
+    def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        with self._errors(key):
+            self.client.fput_object(self._name, key, str(path), progress=_Meter(progress) if progress else None)
+
+    def create(self, key: str, data: bytes) -> bool:
+        # put_object(metadata=...) would send If-None-Match as user metadata and overwrite: it has to be a header.
+        with self._errors(key):
+            for attempt in range(8):
+                try:
+                    self.client._put_object(self._name, key, data, headers={"If-None-Match": "*"})
+                    return True
+                except S3Error as error:
+                    if error.code == "PreconditionFailed":
+                        return False
+                    if error.code not in ("ConditionalRequestConflict", "OperationAborted"):
+                        raise
+                    time.sleep(0.05 * 2**attempt)  # two creates at the same instant: ask again who won
+            raise StorageError(f"the S3 service did not decide who creates {key!r}", where=self._place(key))
+
+    def get(self, key: str) -> bytes:
+        return b"".join(self.stream(key))
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        with self._errors(key):
+            response = self.client.get_object(self._name, key)
+            try:
+                yield from response.stream(CHUNK)
+            finally:
+                response.close()
+                response.release_conn()
+
+    def fetch(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(".tmp-" + uuid.uuid4().hex)
+        try:
+            with partial.open("wb") as out:
+                for piece in self.stream(key):
+                    out.write(piece)
+                    if progress:
+                        progress(len(piece))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        try:
+            with self._errors(key):
+                found = self.client.stat_object(self._name, key)
+        except NotFound:
+            return None
+        return ObjectInfo(key, found.size or 0)
+
+    def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
+        # max-keys is only a page size for the client; asking for no more than is wanted keeps the answer small.
+        pages = {"max-keys": str(limit)} if limit and limit < 1000 else None
+        with self._errors():
+            found = self.client.list_objects(self._name, prefix=prefix, recursive=True, extra_query_params=pages)
+            for count, item in enumerate(found, 1):
+                yield ObjectInfo(str(item.object_name), item.size or 0)
+                if count == limit:
+                    return
+
+    def delete(self, key: str) -> None:
+        with self._errors(key):
+            self.client.remove_object(self._name, key)
+
+    def _place(self, key: str = "") -> str:
+        return f"{self.endpoint}/{self._name}" + (f"/{key}" if key else "")
+
+    @contextmanager
+    def _errors(self, key: str = "") -> Iterator[None]:
+        """minio's and urllib3's errors -> ours. Their texts can hold signed headers, so they are never passed on."""
+        try:
+            yield
+        except S3Error as error:
+            if error.code in ABSENT:
+                raise NotFound(f"there is no object {key!r} in the lake", where=self._place(key)) from None
+            message, hint = EXPLAINED.get(error.code, (f"the S3 service answered {error.code}", "socle doctor"))
+            raise StorageError(message, where=self._place(key), hint=hint) from None
+        except urllib3.exceptions.HTTPError as error:
+            reason = _reason(error)
+            raise StorageError(
+                f"the S3 service cannot be reached: {reason}", where=self._place(key), hint="check SOCLE_S3_ENDPOINT, then socle doctor"
+            ) from None
+        except (InvalidResponseError, ServerError, MinioException) as error:
+            raise StorageError(
+                f"the S3 service gave an answer that is not S3's ({type(error).__name__})",
+                where=self._place(key),
+                hint="check SOCLE_S3_ENDPOINT, then socle doctor",
+            ) from None
+
+
+class _Meter:
+    """minio's progress protocol -> a function of bytes."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def set_meta(self, object_name: str, total_length: int) -> None: ...
+
+    def update(self, length: int) -> None:
+        self.progress(length)
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    cause = getattr(error, "reason", None) or error
+    return {
+        "NewConnectionError": "connection refused",
+        "ConnectTimeoutError": "no answer in time",
+        "ReadTimeoutError": "no answer in time",
+        "NameResolutionError": "the host's name is unknown",
+        "SSLError": "the TLS certificate is not accepted",
+        "ResponseError": "it keeps answering with errors (5xx)",
+        "ProtocolError": "the connection was cut",
+        "IncompleteRead": "the connection was cut",
+    }.get(type(cause).__name__, type(cause).__name__)

@@ -1,0 +1,348 @@
+"""Reads projects from disk and reports every problem at once, each with its file and line.
+
+project.py says what is right; this file says what is wrong, where, and what was probably meant. Nothing is imported or run
+from a project's folder: transforms are only parsed.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib.util
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from flows import project as declared
+from flows.errors import ConfigurationError
+from flows.project import NAME, Project, Strict
+
+RESERVED = {"commun"}
+COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
+COLUMN_LIST_ARGUMENTS = ("column_list", "column_set")
+
+
+@dataclass(frozen=True)
+class Problem:
+    file: Path
+    line: int
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+def project_names(root: Path) -> list[str]:
+    """Folders under projects/ that hold a project.yaml, sorted."""
+    return sorted(p.parent.name for p in (root / "projects").glob("*/project.yaml"))
+
+
+def load_project(root: Path, name: str) -> Project:
+    """Raises: ConfigurationError with every problem of the project, one a line."""
+    project, problems = check_project(root, name)
+    if project is None or problems:
+        lines = "\n".join(f"  {p}" for p in problems)
+        raise ConfigurationError(
+            f"project {name!r} has {len(problems)} problem(s):\n{lines}", hint=f"fix them, then `socle validate {name}`"
+        )
+    return project
+
+
+def check_project(root: Path, name: str) -> tuple[Project | None, list[Problem]]:
+    """The project if it could be typed at all, and all of its problems."""
+    file = root / "projects" / name / "project.yaml"
+    shown = _shown(root, file)
+    if not file.is_file():
+        near = suggest(name, project_names(root))
+        there = ", ".join(project_names(root)) or "none"
+        return None, [Problem(shown, 1, f"there is no project {name!r}", near or f"projects there are: {there}")]
+    try:
+        tree = YAML(typ="rt", pure=True).load(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        return None, [Problem(shown, 1, f"is not UTF-8 text: {error.reason} at byte {error.start}")]
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        text = (error.problem or error.context or "not YAML").splitlines()[0]
+        return None, [Problem(shown, mark.line + 1 if mark else 1, f"is not valid YAML: {text}")]
+    except YAMLError as error:
+        return None, [Problem(shown, 1, f"is not valid YAML: {str(error).splitlines()[0]}")]
+    if not isinstance(tree, CommentedMap):
+        return None, [Problem(shown, 1, "should be a mapping that begins with `title:`")]
+    checker = _Checker(root, name, shown, tree)
+    return checker.check()
+
+
+def suggest(word: str, among: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, [a for a in among if a != word], n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _shown(root: Path, file: Path) -> Path:
+    return file.relative_to(root) if file.is_relative_to(root) else file
+
+
+def _plain(node: Any) -> Any:
+    """ruamel's round-trip containers and scalars as plain Python."""
+    if isinstance(node, CommentedMap):
+        return {str(k): _plain(v) for k, v in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(v) for v in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def line_of(tree: Any, path: Iterable[Any]) -> int:
+    """Line (from 1) of the deepest part of `path` that exists. Parts that are not keys (union tags) are passed over."""
+    line = 1
+    node = tree
+    for part in path:
+        if isinstance(node, CommentedMap) and part in node:
+            line = node.lc.key(part)[0] + 1
+        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+            line = node.lc.item(part)[0] + 1
+        else:
+            continue
+        node = node[part]
+    return line
+
+
+def _known_keys() -> set[str]:
+    models = [m for m in vars(declared).values() if isinstance(m, type) and issubclass(m, Strict)]
+    return {name for m in models for name in m.model_fields}
+
+
+class _Checker:
+    def __init__(self, root: Path, name: str, shown: Path, tree: CommentedMap) -> None:
+        self.root, self.name, self.file, self.tree = root, name, shown, tree
+        self.folder = root / "projects" / name
+        self.problems: list[Problem] = []
+
+    def add(self, path: tuple[Any, ...], message: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.file, line_of(self.tree, path), message, hint))
+
+    def check(self) -> tuple[Project | None, list[Problem]]:
+        self._folder_name()
+        project: Project | None = None
+        plain = _plain(self.tree)
+        try:
+            project = Project.model_validate(plain)
+            object.__setattr__(project, "_name", self.name)
+            object.__setattr__(project, "_folder", self.folder)
+        except ValidationError as error:
+            for e in error.errors(include_url=False, include_context=False):
+                self._pydantic_problem(e)
+        # References are checked on the raw tree, so that one misspelt key does not hide a missing file.
+        self._references(plain)
+        return project, sorted(self.problems, key=lambda p: (str(p.file), p.line))
+
+    def _folder_name(self) -> None:
+        if not re.match(NAME, self.name) or self.name in RESERVED or len(self.name) > 48:
+            self.add((), f"{self.name!r} cannot name a project", "a-z, 0-9 and -, a letter first, 48 at most, not commun")
+
+    def _pydantic_problem(self, error: Any) -> None:
+        loc = tuple(p for p in error["loc"] if p != "[key]")
+        where = ".".join(str(p) for p in loc if self._is_in_file(loc, p) or p == loc[-1])
+        message, hint = error["msg"].removeprefix("Value error, "), ""
+        if error["type"] == "extra_forbidden":
+            message, hint = "unknown key", suggest(str(loc[-1]), _known_keys())
+        elif error["type"] == "missing":
+            message = "is missing"
+        elif error["type"] == "literal_error":
+            message = f"{error['input']!r} is not one of the choices: " + error["msg"].removeprefix("Input should be ")
+            hint = suggest(str(error["input"]), re.findall(r"'([^']+)'", error["msg"]))
+        elif error["type"] == "string_pattern_mismatch":
+            message = f"{error['input']!r} does not have the right form"
+        self.add(loc, f"{where}: {message}" if where else message, hint)
+
+    def _is_in_file(self, loc: tuple[Any, ...], part: Any) -> bool:
+        node: Any = self.tree
+        for p in loc:
+            inside = isinstance(node, CommentedMap) and p in node or isinstance(node, CommentedSeq) and isinstance(p, int)
+            if p == part:
+                return bool(inside)
+            if inside:
+                node = node[p]
+        return False
+
+    # -- references between the parts of the project, and to files
+
+    def _references(self, plain: dict[str, Any]) -> None:
+        datasets, models = _mapping(plain, "datasets"), _mapping(plain, "models")
+        for name in sorted(set(datasets) & set(models)):
+            self.add(("models", name), f"models.{name}: a dataset has the same name; names are unique in a project")
+        for name, dataset in datasets.items():
+            self._transform(name, dataset)
+            self._suites(name, dataset)
+            for other in _listed(dataset, "shared_with"):
+                if other not in (names := project_names(self.root)):
+                    self.add(("datasets", name, "shared_with"), f"shared_with: no project {other!r}", suggest(other, names))
+        for name, model in models.items():
+            self._model(name, model, datasets)
+        for flow, schedule in _mapping(plain, "schedules").items():
+            zone = schedule.get("timezone", "Europe/Paris")
+            try:
+                ZoneInfo(str(zone))
+            except (ValueError, OSError, KeyError):
+                self.add(("schedules", flow, "timezone"), f"schedules.{flow}.timezone: {zone!r} is not a time zone")
+
+    def _transform(self, name: str, dataset: dict[str, Any]) -> None:
+        reference = dataset.get("transform")
+        if not isinstance(reference, str) or ":" not in reference:
+            return
+        path = ("datasets", name, "transform")
+        file_name, function = reference.split(":", 1)
+        file = self.folder / file_name
+        if not file.is_file():
+            self.add(path, f"transform: {_shown(self.root, file)} does not exist")
+            return
+        try:
+            parsed = ast.parse(file.read_text(encoding="utf-8"))
+        except (SyntaxError, UnicodeDecodeError) as error:
+            line = getattr(error, "lineno", 1) or 1
+            self.problems.append(Problem(_shown(self.root, file), line, f"is not Python: {error}"))
+            return
+        functions = {n.name: n for n in parsed.body if isinstance(n, ast.FunctionDef)}
+        if function not in functions:
+            self.add(path, f"transform: {file_name} has no function {function!r}", suggest(function, functions))
+            return
+        arguments = [a.arg for a in functions[function].args.args]
+        if arguments not in (["records"], ["batch"]):
+            line = functions[function].lineno
+            text = f"{function} should take one argument named `records` or `batch`, it takes {arguments}"
+            self.problems.append(Problem(_shown(self.root, file), line, text))
+
+    def _suites(self, name: str, dataset: dict[str, Any]) -> None:
+        columns = list(_mapping(dataset, "columns"))
+        for index, suite in enumerate(_listed(dataset, "expectations")):
+            path = ("datasets", name, "expectations", index)
+            file = self.root / "expectations" / str(suite)
+            if not file.resolve().is_relative_to((self.root / "expectations").resolve()):
+                self.add(path, f"expectations: {suite} is outside expectations/")
+            elif not file.is_file():
+                there = [str(p.relative_to(self.root / "expectations")) for p in (self.root / "expectations").rglob("*.json")]
+                self.add(path, f"expectations: expectations/{suite} does not exist", suggest(str(suite), there))
+            else:
+                self.problems += check_suite(self.root, file, columns)
+
+    def _model(self, name: str, model: dict[str, Any], datasets: dict[str, Any]) -> None:
+        dataset = model.get("dataset")
+        if not isinstance(dataset, str):
+            return
+        if dataset not in datasets:
+            self.add(("models", name, "dataset"), f"models.{name}.dataset: no dataset {dataset!r}", suggest(dataset, datasets))
+            return
+        columns = _mapping(datasets[dataset], "columns")
+        wanted = [("label", model.get("label"))] + [("inputs", i) for i in _listed(model, "inputs")]
+        for key, column in wanted:
+            if isinstance(column, str) and column not in columns:
+                text = f"models.{name}.{key}: dataset {dataset} has no column {column!r}"
+                self.add(("models", name, key), text, suggest(column, columns))
+        if model.get("label") in _listed(model, "inputs"):
+            self.add(("models", name, "inputs"), f"models.{name}.inputs: the label is among the inputs")
+        if not _listed(datasets[dataset], "key"):
+            self.add(("models", name, "dataset"), f"models.{name}: dataset {dataset} needs a `key` to split rows by")
+        split = model.get("split") or {}
+        for index, candidate in enumerate(_listed(model, "candidates")):
+            base = candidate.get("base_model") if isinstance(candidate, dict) else None
+            if isinstance(base, str) and base.startswith("package:") and not _package_there(base):
+                text = f"base_model: the Python package of {base!r} is not installed"
+                self.add(("models", name, "candidates", index, "base_model"), text)
+        if isinstance(split, dict):
+            held_out = [v for v in (split.get("validation", 0.1), split.get("test", 0.1)) if isinstance(v, int | float)]
+            if sum(held_out) >= 0.9:
+                self.add(("models", name, "split"), f"models.{name}.split: nothing is left to train on")
+
+
+def _mapping(node: Any, key: str) -> dict[str, Any]:
+    value = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(value, dict):
+        return {}
+    return {k: v for k, v in value.items() if isinstance(v, dict) or key == "columns"}
+
+
+def _listed(node: Any, key: str) -> list[Any]:
+    value = node.get(key) if isinstance(node, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def _package_there(base_model: str) -> bool:
+    package = base_model.removeprefix("package:").split("/")[0]
+    return importlib.util.find_spec(package) is not None
+
+
+# ---- suites --------------------------------------------------------------------------------------------------------
+
+
+def expectation_types() -> set[str]:
+    """Names of Great Expectations' own expectations, read from its file names: importing it would take seconds."""
+    spec = importlib.util.find_spec("great_expectations")
+    assert spec and spec.submodule_search_locations
+    core = Path(spec.submodule_search_locations[0], "expectations", "core")
+    return {p.stem for p in core.glob("expect_*.py")}
+
+
+def check_suite(root: Path, file: Path, columns: list[str]) -> list[Problem]:
+    """Problems of one suite in Great Expectations' JSON, for a dataset with these columns."""
+    shown = _shown(root, file)
+    text = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        suite = json.loads(text)
+    except json.JSONDecodeError as error:
+        return [Problem(shown, error.lineno, f"is not valid JSON: {error.msg}")]
+    if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list):
+        return [Problem(shown, 1, 'should be an object with a list "expectations"')]
+    return list(_suite_problems(shown, text, suite["expectations"], columns))
+
+
+def _suite_problems(shown: Path, text: str, expectations: list[Any], columns: list[str]) -> Iterator[Problem]:
+    types = expectation_types()
+    lines = [text.count("\n", 0, m.start()) + 1 for m in re.finditer(r'"type"\s*:', text)]
+    for index, expectation in enumerate(expectations):
+        line = lines[index] if index < len(lines) else 1
+        kind = expectation.get("type") if isinstance(expectation, dict) else None
+        if not isinstance(kind, str):
+            yield Problem(shown, line, f'expectation {index + 1} has no "type"')
+            continue
+        if kind not in types:
+            yield Problem(shown, line, f"unknown expectation {kind!r}", suggest(kind, types))
+        if expectation.get("severity", "critical") not in ("critical", "warning", "info"):
+            yield Problem(shown, line, f"{kind}: severity is critical, warning or info")
+        kwargs = expectation.get("kwargs")
+        if not isinstance(kwargs, dict):
+            yield Problem(shown, line, f'{kind} has no "kwargs"')
+            continue
+        named = [kwargs[a] for a in COLUMN_ARGUMENTS if a in kwargs]
+        named += [c for a in COLUMN_LIST_ARGUMENTS for c in kwargs.get(a) or []]
+        for column in named:
+            if column not in columns:
+                yield Problem(shown, line, f"{kind}: the dataset has no column {column!r}", suggest(str(column), columns))
+
+
+# ---- schema for editors --------------------------------------------------------------------------------------------
+
+
+def project_schema() -> dict[str, Any]:
+    """JSON schema of project.yaml. The short forms (`cid: string`, `- tfidf`) are added: pydantic only knows the long ones."""
+    schema = Project.model_json_schema()
+    column = schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"]
+    types = schema["$defs"]["Column"]["properties"]["type"]["enum"]
+    schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"] = {
+        "anyOf": [column, {"type": "string", "enum": types}]
+    }
+    items = schema["$defs"]["Model"]["properties"]["candidates"]["items"]
+    schema["$defs"]["Model"]["properties"]["candidates"]["items"] = {"anyOf": [{"const": "tfidf"}, *items.get("oneOf", [items])]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Socle project"}
+
+

@@ -1,0 +1,352 @@
+"""A throw-away S3 server for the integration tests: one Ceph RADOS Gateway on loopback, its data in memory.
+
+The tests talk to a real gateway, since what Socle leans on (conditional writes, error codes) differs between servers.
+It needs Debian's packages, and neither systemd nor docker. Run it as a script (--help), or import start() and stop().
+Exit status: 2 wrong usage or packages missing, 3 not started.
+"""
+# No `from __future__ import annotations`: it breaks dataclasses in a module that importlib left out of sys.modules.
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+PORT = 9100
+MEMORY_GIB = 4
+DIR = Path(os.environ.get("TMPDIR") or "/tmp") / "socle-s3"
+MARKER = ".socle-s3-server"
+USERS = ("socle", "lecteur")
+DAEMONS = ("client.rgw.a", "osd.0", "mon.a")  # in the order to end them: each would wait in vain for the next
+PROGRAMS = ("ceph-authtool", "monmaptool", "ceph-mon", "ceph", "ceph-osd", "radosgw", "radosgw-admin")
+INSTALL = "apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common"
+STEP_SECONDS = 60.0
+TERM_SECONDS = 10.0
+TAIL_LINES = 15
+
+
+class StartError(RuntimeError):
+    """The server did not start: at which step, and the last lines of its logs."""
+
+    status = 3
+
+
+class MissingPackages(StartError):
+    """Debian's Ceph packages are not installed; of its own class, so that a fixture can skip."""
+
+    status = 2
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The key pair of one user."""
+
+    access_key: str
+    secret_key: str
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a client needs to know of a running server."""
+
+    endpoint: str
+    users: dict[str, Credentials]
+
+
+def start(dir: Path | str, port: int = PORT, memory_gib: int = MEMORY_GIB) -> Server:
+    """Start an empty server with new keys; one that already runs from `dir` is ended first, its data with it."""
+    base = Path(dir).resolve()
+    _check(base)
+    stop(base)
+    with _held(port) as gateway, _held(0) as monitor, contextlib.ExitStack() as undo:
+        undo.callback(_end_daemons, base)
+        _lay_out(base, _conf_text(base, gateway.getsockname()[1], monitor.getsockname()[1], memory_gib))
+        try:
+            server = _boot(base, gateway, monitor)
+        except StartError as error:
+            raise StartError(f"{error}\n{_log_tails(base)}") from error
+        undo.pop_all()
+    return server
+
+
+def stop(dir: Path | str) -> None:
+    """End the server of `dir` and remove the folder; nothing to do is no error, so a fixture may always call it."""
+    base = Path(dir).resolve()
+    _end_daemons(base)
+    if (base / MARKER).is_file():
+        shutil.rmtree(base)
+
+
+def _check(base: Path) -> None:
+    """Say beforehand what would fail half-way, and refuse a folder that holds somebody's files."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if missing:
+        raise MissingPackages(f"{', '.join(missing)} not found: {INSTALL}")
+    if set(str(base)) & set("$#;\"'\\\n"):
+        raise StartError(f"{base}: ceph.conf cannot hold this folder name")
+    if base.exists() and not (base / MARKER).is_file() and (not base.is_dir() or any(base.iterdir())):
+        raise StartError(f"{base} exists and was not made by this script")
+
+
+def _held(port: int) -> socket.socket:
+    """Hold a port until its daemon takes it: a free one may otherwise go to any connection made in between."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the daemons do: closed connections are no owners
+    try:
+        held.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        held.close()
+        raise StartError(f"port {port} on {HOST} cannot be used: {error}") from error
+    return held
+
+
+def _lay_out(base: Path, conf: str) -> None:
+    """Make the private folder that the daemons use; the marker comes first, so that a partial one can be removed."""
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base.chmod(0o700)
+    (base / MARKER).touch()
+    for folder in ("mon", "osd", "rgw", "run", "log"):
+        (base / folder).mkdir()
+    (base / "ceph.conf").write_text(conf)
+
+
+def _conf_text(base: Path, gateway_port: int, monitor_port: int, memory_gib: int) -> str:
+    """One copy of everything, few placement groups, no admin socket (the length of its path is limited)."""
+    return f"""[global]
+fsid = {uuid.uuid4()}
+mon_host = v2:{HOST}:{monitor_port}/0
+public_addr = {HOST}
+cluster_addr = {HOST}
+ms_bind_msgr1 = false
+keyring = {base}/keyring
+run_dir = {base}/run
+crash_dir = {base}/run
+admin_socket =
+log_file = {base}/log/$name.log
+mon_cluster_log_file = {base}/log/cluster.log
+mon_data = {base}/mon
+osd_data = {base}/osd
+rgw_data = {base}/rgw
+mon_allow_pool_size_one = true
+mon_data_avail_warn = 2
+mon_data_avail_crit = 1
+paxos_propose_interval = 0.05
+osd_pool_default_size = 1
+osd_pool_default_pg_num = 4
+osd_crush_chooseleaf_type = 0
+osd_objectstore = memstore
+memstore_device_bytes = {memory_gib << 30}
+rgw_frontends = beast endpoint={HOST}:{gateway_port} tcp_nodelay=1
+rgw_thread_pool_size = 64
+rgw_rados_pool_pg_num_min = 4
+rgw_exit_timeout_secs = 1
+rgw_gc_obj_min_wait = 5
+rgw_gc_processor_period = 5
+rgw_gc_processor_max_time = 5
+"""
+
+
+def _boot(base: Path, gateway: socket.socket, monitor: socket.socket) -> Server:
+    """Start the daemons in the order in which they need each other, then make the users."""
+    gateway_port, monitor_port, store = gateway.getsockname()[1], monitor.getsockname()[1], str(uuid.uuid4())
+    _make_cephx_keys(base)
+    _step(base, "monmaptool", "--create", "--addv", "a", f"v2:{HOST}:{monitor_port}", f"{base}/monmap")
+    _step(base, "ceph-mon", "-i", "a", "--mkfs", "--monmap", f"{base}/monmap")
+    monitor.close()
+    _spawn(base, "mon.a", "ceph-mon", "-i", "a")
+    _step(base, "ceph", "--connect-timeout", "30", "osd", "new", store, "0")
+    _step(base, "ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", store)
+    _spawn(base, "osd.0", "ceph-osd", "-i", "0")
+    gateway.close()
+    _spawn(base, "client.rgw.a", "radosgw", "-n", "client.rgw.a")
+    _await_gateway(base, gateway_port)
+    server = Server(f"http://{HOST}:{gateway_port}", _create_users(base))
+    _require_alive(base)  # what answered may have been somebody else's server, ours ended by now
+    return server
+
+
+def _make_cephx_keys(base: Path) -> None:
+    """Put every daemon's key in the file that the monitor takes in when made: no round trip for each afterwards."""
+    keyring = base / "keyring"
+    keyring.touch(mode=0o600)
+    for name in ("mon.", "client.admin", "osd.0", "client.rgw.a"):
+        caps = ("--cap", "mon", "allow *", "--cap", "osd", "allow *")
+        _step(base, "ceph-authtool", str(keyring), "--gen-key", "-n", name, *caps)
+
+
+def _create_users(base: Path) -> dict[str, Credentials]:
+    """Make ordinary users with keys of this run only: they are worth nothing elsewhere, and none is in the code."""
+    users = {name: Credentials(secrets.token_hex(10).upper(), secrets.token_hex(20)) for name in USERS}
+    for name, keys in users.items():  # one by one: the first makes the pools
+        pair = ("--access-key", keys.access_key, "--secret-key", keys.secret_key)
+        _step(base, "radosgw-admin", "user", "create", "--uid", name, "--display-name", name, *pair)
+    (base / "users.json").touch(mode=0o600)
+    (base / "users.json").write_text(json.dumps({name: asdict(keys) for name, keys in users.items()}) + "\n")
+    return users
+
+
+def _step(base: Path, *command: str) -> None:
+    """Run one command to its end; only its errors are kept, since radosgw-admin prints the keys."""
+    call = [*command, "-c", f"{base}/ceph.conf"]
+    none = subprocess.DEVNULL
+    with open(base / "log" / "out", "ab") as log:
+        try:
+            subprocess.run(call, stdin=none, stdout=none, stderr=log, env=_env(), timeout=STEP_SECONDS, check=True)
+        except subprocess.SubprocessError:  # its own text would show the keys
+            raise StartError(f"{command[0]} failed, or took more than {STEP_SECONDS:.0f} s") from None
+
+
+def _spawn(base: Path, name: str, *command: str) -> None:
+    """Start a daemon in a session of its own (Ctrl-C is for the tests alone) and note its pid at once.
+
+    Hence -f: radosgw notes its own pid only after it has left for the background, too late if the start is cut off.
+    """
+    call = [*command, "-f", "-c", f"{base}/ceph.conf"]
+    none = subprocess.DEVNULL
+    with open(base / "log" / "out", "ab") as log:
+        daemon = subprocess.Popen(call, stdin=none, stdout=log, stderr=log, env=_env(), start_new_session=True)
+    (base / "run" / f"{name}.pid").write_text(f"{daemon.pid}\n")
+    daemon.returncode = 0  # the pid file owns it from here on; otherwise Popen warns of a child left behind
+
+
+def _env() -> dict[str, str]:
+    """Ours, less what would lead Ceph to another cluster, or Debian's `ceph` (Python) to our virtual environment."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CEPH_", "PYTHON"))}
+
+
+def _await_gateway(base: Path, port: int) -> None:
+    """Wait for an answer over HTTP, not for the port: the gateway opens it before it can serve."""
+    deadline = time.monotonic() + STEP_SECONDS
+    while not _answers(port):
+        _require_alive(base)
+        if time.monotonic() > deadline:
+            raise StartError(f"the gateway did not answer within {STEP_SECONDS:.0f} s")
+        time.sleep(0.05)
+
+
+def _answers(port: int) -> bool:
+    """Whether an anonymous request is answered as an S3 server does."""
+    with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
+        try:
+            connection.request("GET", "/")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _require_alive(base: Path) -> None:
+    """Notice a daemon that ended, rather than wait for it until the time is up."""
+    ended = sorted(set(DAEMONS) - set(_running(base)))
+    if ended:
+        raise StartError(f"{', '.join(ended)} ended during the start")
+
+
+def _log_tails(base: Path) -> str:
+    """The last lines of every log: where CI shows the failure, the folder is gone."""
+    tails = {path: path.read_text(errors="replace").splitlines()[-TAIL_LINES:] for path in (base / "log").iterdir()}
+    return "\n".join(line for path, tail in sorted(tails.items()) for line in (f"--- {path}", *tail))
+
+
+def _end_daemons(base: Path) -> None:
+    """End what this script started in `base`, one after the other, and nothing else: ask, wait, then insist."""
+    for pid in _running(base).values():
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            if _ended_in_time(pid):
+                break
+
+
+def _ended_in_time(pid: int) -> bool:
+    """Wait for a process to end."""
+    deadline = time.monotonic() + TERM_SECONDS
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not _alive(pid)
+
+
+def _running(base: Path) -> dict[str, int]:
+    """The daemons that run from `base` now, with their pids, in the order to end them."""
+    pids = {name: _own_pid(base, name) for name in DAEMONS}
+    return {name: pid for name, pid in pids.items() if pid is not None}
+
+
+def _own_pid(base: Path, name: str) -> int | None:
+    """The pid of a daemon, if it runs with our configuration: the number may be another process's by now."""
+    try:
+        pid = int((base / "run" / f"{name}.pid").read_text())
+        return pid if f"{base}/ceph.conf" in _command_line(pid) and _alive(pid) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _command_line(pid: int) -> list[str]:
+    """The arguments of a process; Linux shows none for a moment after Popen returned, so an empty list is read anew."""
+    file = Path(f"/proc/{pid}/cmdline")
+    for _ in range(50):
+        if file.read_text(errors="replace") or not _alive(pid):
+            break
+        time.sleep(0.01)
+    return file.read_text(errors="replace").split("\0")
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process still runs; one that only waits for its parent does not, and is collected if ours."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _print_status(base: Path) -> None:
+    """One line for each daemon, with its resident memory: the objects are in that of the OSD."""
+    daemons = _running(base)
+    for name, pid in daemons.items():
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        print(f"{name} pid {pid} {pages * os.sysconf('SC_PAGE_SIZE') >> 20} MiB")
+    if not daemons:
+        print(f"nothing runs from {base}")
+
+
+def _arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="A Ceph RADOS Gateway on loopback for the integration tests")
+    parser.add_argument("command", choices=("up", "down", "status"))
+    parser.add_argument("--dir", type=Path, default=DIR, help=f"its folder ({DIR})")
+    parser.add_argument("--port", type=int, default=PORT, help=f"up: 0 picks a free one ({PORT})")
+    parser.add_argument("--memory-gib", type=int, default=MEMORY_GIB, help=f"up: the most data it holds ({MEMORY_GIB})")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run one command; TERM is made an exception, so that a start that CI cuts off undoes itself."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    arguments = _arguments()
+    try:
+        if arguments.command == "up":
+            print(json.dumps(asdict(start(arguments.dir, arguments.port, arguments.memory_gib))))
+        elif arguments.command == "down":
+            stop(arguments.dir)
+        else:
+            _print_status(arguments.dir.resolve())
+    except (StartError, OSError) as error:
+        print(error, file=sys.stderr)
+        return getattr(error, "status", StartError.status)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
