@@ -2,12 +2,12 @@
 
 The tests talk to a real gateway, since what Socle leans on (conditional writes, error codes) differs between servers.
 It needs Debian's packages, and neither systemd nor docker. Run it as a script (--help), or import start() and stop().
-Exit status: 2 wrong usage or packages missing, 3 not started.
 """
 # No `from __future__ import annotations`: it breaks dataclasses in a module that importlib left out of sys.modules.
 
 import argparse
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,13 +40,9 @@ TAIL_LINES = 15
 class StartError(RuntimeError):
     """The server did not start: at which step, and the last lines of its logs."""
 
-    status = 3
-
 
 class MissingPackages(StartError):
     """Debian's Ceph packages are not installed; of its own class, so that a fixture can skip."""
-
-    status = 2
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,6 @@ def _check(base: Path) -> None:
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         raise MissingPackages(f"{', '.join(missing)} not found: {INSTALL}")
-    if set(str(base)) & set("$#;\"'\\\n"):
-        raise StartError(f"{base}: ceph.conf cannot hold this folder name")
     if base.exists() and not (base / MARKER).is_file() and (not base.is_dir() or any(base.iterdir())):
         raise StartError(f"{base} exists and was not made by this script")
 
@@ -122,7 +117,10 @@ def _lay_out(base: Path, conf: str) -> None:
 
 
 def _conf_text(base: Path, gateway_port: int, monitor_port: int, memory_gib: int) -> str:
-    """One copy of everything, few placement groups, no admin socket (the length of its path is limited)."""
+    """One copy of everything, few placement groups, no admin socket (the length of its path is limited).
+
+    The objecter's tick: a request sent before the OSD is up is sent again at the next one, by default 5 s later.
+    """
     return f"""[global]
 fsid = {uuid.uuid4()}
 mon_host = v2:{HOST}:{monitor_port}/0
@@ -138,10 +136,10 @@ mon_cluster_log_file = {base}/log/cluster.log
 mon_data = {base}/mon
 osd_data = {base}/osd
 rgw_data = {base}/rgw
-mon_allow_pool_size_one = true
-mon_data_avail_warn = 2
 mon_data_avail_crit = 1
+mon_allow_pool_size_one = true
 paxos_propose_interval = 0.05
+objecter_tick_interval = 0.25
 osd_pool_default_size = 1
 osd_pool_default_pg_num = 4
 osd_crush_chooseleaf_type = 0
@@ -170,7 +168,8 @@ def _boot(base: Path, gateway: socket.socket, monitor: socket.socket) -> Server:
     _spawn(base, "osd.0", "ceph-osd", "-i", "0")
     gateway.close()
     _spawn(base, "client.rgw.a", "radosgw", "-n", "client.rgw.a")
-    _await_gateway(base, gateway_port)
+    if not _within(STEP_SECONDS, functools.partial(_answers, base, gateway_port)):
+        raise StartError(f"the gateway did not answer within {STEP_SECONDS:.0f} s")
     server = Server(f"http://{HOST}:{gateway_port}", _create_users(base))
     _require_alive(base)  # what answered may have been somebody else's server, ours ended by now
     return server
@@ -178,11 +177,10 @@ def _boot(base: Path, gateway: socket.socket, monitor: socket.socket) -> Server:
 
 def _make_cephx_keys(base: Path) -> None:
     """Put every daemon's key in the file that the monitor takes in when made: no round trip for each afterwards."""
-    keyring = base / "keyring"
-    keyring.touch(mode=0o600)
+    (base / "keyring").touch(mode=0o600)
     for name in ("mon.", "client.admin", "osd.0", "client.rgw.a"):
         caps = ("--cap", "mon", "allow *", "--cap", "osd", "allow *")
-        _step(base, "ceph-authtool", str(keyring), "--gen-key", "-n", name, *caps)
+        _step(base, "ceph-authtool", f"{base}/keyring", "--gen-key", "-n", name, *caps)
 
 
 def _create_users(base: Path) -> dict[str, Credentials]:
@@ -197,46 +195,40 @@ def _create_users(base: Path) -> dict[str, Credentials]:
 
 
 def _step(base: Path, *command: str) -> None:
-    """Run one command to its end; only its errors are kept, since radosgw-admin prints the keys."""
-    call = [*command, "-c", f"{base}/ceph.conf"]
-    none = subprocess.DEVNULL
-    with open(base / "log" / "out", "ab") as log:
-        try:
-            subprocess.run(call, stdin=none, stdout=none, stderr=log, env=_env(), timeout=STEP_SECONDS, check=True)
-        except subprocess.SubprocessError:  # its own text would show the keys
-            raise StartError(f"{command[0]} failed, or took more than {STEP_SECONDS:.0f} s") from None
+    """Run one command to its end."""
+    process = _launch(base, *command)
+    try:
+        if not _within(STEP_SECONDS, lambda: process.poll() is not None) or process.returncode != 0:
+            raise StartError(f"{command[0]} failed, or took more than {STEP_SECONDS:.0f} s")
+    finally:
+        process.kill()
 
 
 def _spawn(base: Path, name: str, *command: str) -> None:
-    """Start a daemon in a session of its own (Ctrl-C is for the tests alone) and note its pid at once.
+    """Start a daemon and note its pid at once.
 
     Hence -f: radosgw notes its own pid only after it has left for the background, too late if the start is cut off.
     """
-    call = [*command, "-f", "-c", f"{base}/ceph.conf"]
-    none = subprocess.DEVNULL
-    with open(base / "log" / "out", "ab") as log:
-        daemon = subprocess.Popen(call, stdin=none, stdout=log, stderr=log, env=_env(), start_new_session=True)
+    daemon = _launch(base, *command, "-f")
     (base / "run" / f"{name}.pid").write_text(f"{daemon.pid}\n")
+    _within(1, lambda: name in _running(base) or daemon.poll() is not None)  # Linux shows its arguments a moment later
     daemon.returncode = 0  # the pid file owns it from here on; otherwise Popen warns of a child left behind
 
 
-def _env() -> dict[str, str]:
-    """Ours, less what would lead Ceph to another cluster, or Debian's `ceph` (Python) to our virtual environment."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("CEPH_", "PYTHON"))}
+def _launch(base: Path, *command: str) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own (Ctrl-C is for the tests alone), its errors kept: the rest shows keys.
+
+    The environment is ours less what leads Ceph to another cluster, or Debian's `ceph` (Python) to our packages.
+    """
+    call, none = [*command, "-c", f"{base}/ceph.conf"], subprocess.DEVNULL
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("CEPH_", "PYTHON"))}
+    with open(base / "log" / "out", "ab") as log:
+        return subprocess.Popen(call, stdin=none, stdout=none, stderr=log, env=env, start_new_session=True)
 
 
-def _await_gateway(base: Path, port: int) -> None:
-    """Wait for an answer over HTTP, not for the port: the gateway opens it before it can serve."""
-    deadline = time.monotonic() + STEP_SECONDS
-    while not _answers(port):
-        _require_alive(base)
-        if time.monotonic() > deadline:
-            raise StartError(f"the gateway did not answer within {STEP_SECONDS:.0f} s")
-        time.sleep(0.05)
-
-
-def _answers(port: int) -> bool:
-    """Whether an anonymous request is answered as an S3 server does."""
+def _answers(base: Path, port: int) -> bool:
+    """Whether an anonymous request is answered as an S3 server does: the port opens before the gateway can serve."""
+    _require_alive(base)
     with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
         try:
             connection.request("GET", "/")
@@ -255,7 +247,7 @@ def _require_alive(base: Path) -> None:
 def _log_tails(base: Path) -> str:
     """The last lines of every log: where CI shows the failure, the folder is gone."""
     tails = {path: path.read_text(errors="replace").splitlines()[-TAIL_LINES:] for path in (base / "log").iterdir()}
-    return "\n".join(line for path, tail in sorted(tails.items()) for line in (f"--- {path}", *tail))
+    return "\n".join(line for path, tail in sorted(tails.items()) if tail for line in (f"--- {path}", *tail))
 
 
 def _end_daemons(base: Path) -> None:
@@ -264,61 +256,47 @@ def _end_daemons(base: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            if _ended_in_time(pid):
+            if _within(TERM_SECONDS, functools.partial(_ended, pid)):
                 break
 
 
-def _ended_in_time(pid: int) -> bool:
-    """Wait for a process to end."""
-    deadline = time.monotonic() + TERM_SECONDS
-    while _alive(pid) and time.monotonic() < deadline:
+def _within(seconds: float, done: Callable[[], bool]) -> bool:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.02)
-    return not _alive(pid)
+    return True
 
 
 def _running(base: Path) -> dict[str, int]:
-    """The daemons that run from `base` now, with their pids, in the order to end them."""
-    pids = {name: _own_pid(base, name) for name in DAEMONS}
-    return {name: pid for name, pid in pids.items() if pid is not None}
+    """The pids of our daemons, in the order to end them; by the arguments, as the number may be another's by now."""
+    pids = {}
+    for name in DAEMONS:
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((base / "run" / f"{name}.pid").read_text())
+            arguments = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+            if f"{base}/ceph.conf" in arguments and not _ended(pid):
+                pids[name] = pid
+    return pids
 
 
-def _own_pid(base: Path, name: str) -> int | None:
-    """The pid of a daemon, if it runs with our configuration: the number may be another process's by now."""
-    try:
-        pid = int((base / "run" / f"{name}.pid").read_text())
-        return pid if f"{base}/ceph.conf" in _command_line(pid) and _alive(pid) else None
-    except (OSError, ValueError):
-        return None
-
-
-def _command_line(pid: int) -> list[str]:
-    """The arguments of a process; Linux shows none for a moment after Popen returned, so an empty list is read anew."""
-    file = Path(f"/proc/{pid}/cmdline")
-    for _ in range(50):
-        if file.read_text(errors="replace") or not _alive(pid):
-            break
-        time.sleep(0.01)
-    return file.read_text(errors="replace").split("\0")
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process still runs; one that only waits for its parent does not, and is collected if ours."""
+def _ended(pid: int) -> bool:
+    """Whether a process has ended, if only to wait for its parent; it is collected if that is us."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return True
 
 
 def _print_status(base: Path) -> None:
     """One line for each daemon, with its resident memory: the objects are in that of the OSD."""
-    daemons = _running(base)
-    for name, pid in daemons.items():
+    for name, pid in _running(base).items():
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         print(f"{name} pid {pid} {pages * os.sysconf('SC_PAGE_SIZE') >> 20} MiB")
-    if not daemons:
-        print(f"nothing runs from {base}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -344,7 +322,7 @@ def main() -> int:
             _print_status(arguments.dir.resolve())
     except (StartError, OSError) as error:
         print(error, file=sys.stderr)
-        return getattr(error, "status", StartError.status)
+        return 2 if isinstance(error, MissingPackages) else 3
     return 0
 
 

@@ -27,7 +27,7 @@ def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_
     try:
         with arrow_csv.open_csv(
             path,
-            read_options=arrow_csv.ReadOptions(block_size=BLOCK, encoding=_python_encoding(declared.encoding)),
+            read_options=arrow_csv.ReadOptions(block_size=BLOCK, encoding="utf8" if declared.encoding == "utf-8" else declared.encoding),
             parse_options=arrow_csv.ParseOptions(delimiter=declared.delimiter, quote_char=declared.quote, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False

@@ -19,8 +19,8 @@ class Source(Protocol):
     def identify(self) -> list[RawFile] | None:
         """The files there are now, without bringing them; None if only `fetch` can tell."""
 
-    def fetch(self, folder: Path, progress: Progress | None = None) -> list[RawFile]:
-        """Bring the files, each with its local `path`.
+    def fetch(self, folder: Path, wanted: list[RawFile] | None = None, progress: Progress | None = None) -> list[RawFile]:
+        """Bring the files (all, or those `wanted` by an earlier `identify`), each with its local `path`.
 
         Raises: ConfigurationError if the source does not exist, SystemFailure if it cannot be reached,
         SourceRefused if the bytes are not those announced.

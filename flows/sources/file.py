@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 from pathlib import Path
 
 from flows.errors import ConfigurationError, SystemFailure
-from flows.lake.objects import Progress, sha256_file
+from flows.lake.objects import CHUNK, Progress, sha256_file
 from flows.lake.raw import RawFile
 from flows.project import FileSource
 
@@ -19,11 +20,11 @@ class LocalFiles:
     def identify(self) -> list[RawFile]:
         return [self._describe(path) for path in self._paths()]
 
-    def fetch(self, folder: Path, progress: Progress | None = None) -> list[RawFile]:
-        files = self.identify()
-        if progress:
-            progress(sum(f.size for f in files))
-        return files
+    def fetch(self, folder: Path, wanted: list[RawFile] | None = None, progress: Progress | None = None) -> list[RawFile]:
+        """Copies, hashed while they are copied: what is loaded is what its sha256 says, even if the file changes meanwhile."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = self._paths() if wanted is None else [f.path for f in wanted if f.path is not None]
+        return [self._copy(path, folder / f"{number}-{path.name}", progress) for number, path in enumerate(paths)]
 
     def unpack(self, raw: Path, folder: Path) -> Path:
         return raw
@@ -35,6 +36,19 @@ class LocalFiles:
                 f"no file matches {self.pattern!r}", where=str(self.folder / self.pattern), hint="check source.path in project.yaml"
             )
         return found
+
+    def _copy(self, path: Path, copy: Path, progress: Progress | None) -> RawFile:
+        hashed = hashlib.sha256()
+        try:
+            with path.open("rb") as source, copy.open("wb") as out:
+                while piece := source.read(CHUNK):
+                    hashed.update(piece)
+                    out.write(piece)
+                    if progress:
+                        progress(len(piece))
+        except OSError as error:
+            raise SystemFailure(f"cannot copy {path.name}: {error.strerror}", where=f"{path} -> {copy}") from None
+        return RawFile(hashed.hexdigest(), path.name, copy.stat().st_size, f"file:{self.pattern}", copy)
 
     def _describe(self, path: Path) -> RawFile:
         try:

@@ -42,7 +42,7 @@ class NpmPackage:
         known = self.raw.pinned(self.address)
         return [known] if known else None
 
-    def fetch(self, folder: Path, progress: Progress | None = None) -> list[RawFile]:
+    def fetch(self, folder: Path, wanted: list[RawFile] | None = None, progress: Progress | None = None) -> list[RawFile]:
         folder.mkdir(parents=True, exist_ok=True)
         published = self._npm("view", self.spec, "dist.integrity")
         packed = self._npm("pack", self.spec, "--ignore-scripts", "--pack-destination", str(folder))

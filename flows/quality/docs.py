@@ -1,0 +1,74 @@
+"""Data docs: a report as one HTML page, in French, with nothing loaded from elsewhere.
+
+Great Expectations' own pages load style sheets and scripts from eight outside hosts and are in English: on a ministry's
+network they are blank. See docs/decisions/0004-data-docs.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from flows.quality.results import CheckReport, CheckResult
+
+VERDICTS = {
+    "passed": ("Conforme", "ok", "Tous les contrôles critiques sont satisfaits. La version est publiée."),
+    "warned": ("Publié avec réserves", "warn", "La version est publiée, mais des contrôles ne sont pas satisfaits."),
+    "quarantined": ("Publié, lignes écartées", "warn", "Les lignes non conformes sont en quarantaine ; le reste est publié."),
+    "refused": ("Refusé", "bad", "Rien n'a changé pour les lecteurs : la version précédente reste servie."),
+}
+SEVERITIES = {"critical": "critique", "warning": "alerte", "info": "information"}
+SENTENCES = {
+    "expect_column_values_to_not_be_null": "« {column} » est toujours renseigné",
+    "expect_column_values_to_be_unique": "« {column} » n'a pas de doublon",
+    "expect_column_values_to_be_in_set": "« {column} » prend une des valeurs prévues",
+    "expect_column_values_to_be_between": "« {column} » est entre {min_value} et {max_value}",
+    "expect_column_value_lengths_to_be_between": "« {column} » a entre {min_value} et {max_value} caractères",
+    "expect_column_values_to_match_regex": "« {column} » a la forme {regex}",
+    "expect_column_values_to_not_match_regex": "« {column} » ne contient pas {regex}",
+    "expect_table_row_count_to_be_between": "il y a entre {min_value} et {max_value} lignes",
+    "expect_column_distinct_values_to_equal_set": "« {column} » prend exactement les valeurs prévues",
+    "expect_column_mean_to_be_between": "la moyenne de « {column} » est entre {min_value} et {max_value}",
+}
+
+
+class _Any(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def sentence(result: CheckResult) -> str:
+    """What an expectation asks, in French: its own description, a known phrase, or its name."""
+    if result.description:
+        return result.description
+    known = SENTENCES.get(result.type)
+    return known.format_map(_Any(result.arguments)) if known else f"{result.rule} {result.arguments}"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A figure the French way: thin spaces between thousands, a decimal comma, rounded."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value) if len(str(value)) < 200 else str(value)[:199] + "…"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+    return text.replace(",", "\u202f").replace(".", ",")
+
+
+def render(report: CheckReport, title: str) -> str:
+    """The whole page. Values are escaped: data can hold anything."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    environment.filters["number"] = number
+    ordered = sorted(report.results, key=lambda r: (r.success, list(SEVERITIES).index(r.severity)))
+    name, css, meaning = VERDICTS[report.verdict]
+    return environment.get_template("data_docs.html").render(
+        report=report,
+        title=title,
+        verdict=name,
+        css=css,
+        meaning=meaning,
+        results=[(r, sentence(r), SEVERITIES[r.severity]) for r in ordered],
+        refused=sorted(report.refused_by_rule.items(), key=lambda item: -item[1]),
+    )

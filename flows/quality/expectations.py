@@ -1,0 +1,175 @@
+"""Runs suites with Great Expectations on pandas.
+
+Rows travel as Polars frames; only the columns that the expectations name are converted. Row expectations are evaluated on the
+batch; those that look at several rows at once (uniqueness, order) and table expectations on the prospective table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.quality.results import CheckResult
+from flows.quality.suites import Suite
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EXAMPLES = 5
+EXAMPLE_LENGTH = 120  # characters of a value that is shown
+
+ACROSS_ROWS = {
+    "expect_column_values_to_be_unique",
+    "expect_compound_columns_to_be_unique",
+    "expect_column_values_to_be_increasing",
+    "expect_column_values_to_be_decreasing",
+}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A result, and the positions (from 0) of the rows that do not meet it; None for table expectations."""
+
+    result: CheckResult
+    unexpected_rows: list[int] | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The expectations of some suites that are evaluated on the same rows."""
+
+    entries: list[tuple[Suite, dict[str, Any]]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+
+def select(suites: list[Suite]) -> tuple[Selection, Selection]:
+    """(for the batch alone, for the prospective table)."""
+    on_batch, on_table = Selection(), Selection()
+    for suite in suites:
+        for expectation in suite.expectations:
+            alone = _looks_at_rows(expectation["type"]) and expectation["type"] not in ACROSS_ROWS
+            (on_batch if alone else on_table).entries.append((suite, expectation))
+    return on_batch, on_table
+
+
+def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool) -> list[Evaluated]:
+    """Evaluate expectations on `rows`. One that cannot be evaluated is a failed result with its `error`, not an exception."""
+    if not selection:
+        return []
+    great_expectations = _import()
+    columns = set(rows.collect_schema().names())
+    named = {c for _, e in selection.entries for c in _columns(e["kwargs"])}
+    frame = _to_pandas(rows.select(sorted(named & columns) or sorted(columns)[:1]))
+    if any(not _columns(e["kwargs"]) for _, e in selection.entries):  # table expectations may ask which columns there are
+        frame = frame.reindex(columns=[c for c in rows.collect_schema().names() if not c.startswith("__")])
+    with _quiet():
+        context = great_expectations.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        asset = context.data_sources.add_pandas("lake").add_dataframe_asset("rows")
+        batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
+        return [_evaluate(batch, suite, expectation, show_values) for suite, expectation in selection.entries]
+
+
+def _to_pandas(rows: pl.LazyFrame) -> Any:
+    """Great Expectations reads "2024-01-31" as a date and "2024-01-31T00:00" as a time without zone: columns must be so too.
+    Integers with nulls stay integers."""
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    naive = rows.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.replace_time_zone(None)).collect()
+    nullable = {c for c in naive.columns if naive[c].dtype == pl.Int64 and naive[c].null_count()}
+    frame = naive.to_arrow().to_pandas(date_as_object=True, types_mapper={pa.large_string(): pd.StringDtype(na_value=float("nan"))}.get)
+    for column in nullable:
+        frame[column] = naive[column].to_arrow().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return frame
+
+
+def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], show_values: bool) -> Evaluated:
+    kind, arguments = entry["type"], entry["kwargs"]
+    looks_at_rows = _looks_at_rows(kind)
+    fields: dict[str, Any] = {
+        "suite": suite.name,
+        "type": kind,
+        "arguments": arguments,
+        "severity": entry.get("severity", "critical"),
+        "level": "row" if looks_at_rows else "table",
+        "description": entry.get("description") or "",
+    }
+    try:
+        expectation = _implementation(kind)(**arguments)
+        answer = batch.validate(expectation, result_format={"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES})
+    except Exception as error:  # GX raises many kinds; whichever it is, the expectation was not met
+        return Evaluated(CheckResult(**fields, success=False, error=_short(error)), [] if looks_at_rows else None)
+    found = answer.result or {}
+    error = _exception(answer.exception_info)
+    observed = found.get("observed_value")
+    result = CheckResult(
+        **fields,
+        success=bool(answer.success),
+        observed=observed if show_values or isinstance(observed, int | float) else None,
+        checked_rows=found.get("element_count"),
+        unexpected=found.get("unexpected_count"),
+        examples=[_shown(v) for v in found.get("partial_unexpected_list", [])] if show_values else [],
+        error=error,
+    )
+    return Evaluated(result, [int(i) for i in found.get("unexpected_index_list") or []] if looks_at_rows else None)
+
+
+def _columns(arguments: dict[str, Any]) -> list[str]:
+    single = [arguments[a] for a in ("column", "column_A", "column_B") if a in arguments]
+    return single + list(arguments.get("column_list") or [])
+
+
+def _implementation(kind: str) -> Any:
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    return get_expectation_impl(kind)
+
+
+def _looks_at_rows(kind: str) -> bool:
+    from great_expectations.expectations import expectation as base
+
+    _import()
+    maps = (base.ColumnMapExpectation, base.ColumnPairMapExpectation, base.MulticolumnMapExpectation)
+    return issubclass(_implementation(kind), maps)
+
+
+def _exception(info: dict[str, Any] | None) -> str:
+    """GX gives either one exception's fields or a mapping of metric -> those fields."""
+    if not info:
+        return ""
+    entries = [info] if "raised_exception" in info else [v for v in info.values() if isinstance(v, dict)]
+    return "; ".join(dict.fromkeys(_short(e["exception_message"]) for e in entries if e.get("raised_exception")))
+
+
+def _short(error: object) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
+
+
+def _import() -> Any:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # no call home
+    with _quiet():
+        import great_expectations
+    return great_expectations
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    import logging
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

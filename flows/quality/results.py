@@ -1,0 +1,79 @@
+"""What checks found, as plain data: written to the lake as JSON, shown in data docs, artifacts and terminals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["critical", "warning", "info"]
+Verdict = Literal["passed", "warned", "quarantined", "refused"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One expectation on one set of rows."""
+
+    suite: str
+    type: str
+    arguments: dict[str, Any]
+    severity: Severity
+    level: Literal["row", "table"]
+    success: bool
+    description: str = ""
+    observed: Any = None
+    checked_rows: int | None = None
+    unexpected: int | None = None
+    """Number of rows that do not meet it."""
+    examples: list[str] = field(default_factory=list)
+    """A few unexpected values; empty for datasets with personal data."""
+    error: str = ""
+    """Why it could not be evaluated; it then counts as failed."""
+
+    @property
+    def rule(self) -> str:
+        column = self.arguments.get("column") or ",".join(self.arguments.get("column_list", []))
+        return f"{self.type}:{column}" if column else self.type
+
+    @property
+    def text(self) -> str:
+        return self.description or self.rule
+
+
+@dataclass
+class CheckReport:
+    """Everything that was checked for one load, and what was decided."""
+
+    project: str
+    dataset: str
+    load_id: str
+    check: str
+    """Check fingerprint."""
+    verdict: Verdict
+    on_failure: str
+    results: list[CheckResult]
+    rows: dict[str, int]
+    """read, kept, refused, total."""
+    refused_by_rule: dict[str, int]
+    reasons: list[str]
+    """Why the load was refused or flagged, one sentence each."""
+    at: str = ""
+    run: str = ""
+    version: int | None = None
+    """Set when a published version was checked again; for a load, its commit says which version it became."""
+
+    @property
+    def passed(self) -> int:
+        return sum(r.success for r in self.results)
+
+    @property
+    def failed(self) -> list[CheckResult]:
+        return [r for r in self.results if not r.success]
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1, default=str).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> CheckReport:
+        plain = json.loads(data)
+        return cls(**plain | {"results": [CheckResult(**r) for r in plain["results"]]})

@@ -1,0 +1,42 @@
+"""Suites as files: Great Expectations' own JSON, under expectations/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.errors import ConfigurationError
+
+QUALITY_REVISION = "1"
+"""Raise it when the code that evaluates suites changes what it answers: every dataset is then checked again."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    name: str
+    """Path under expectations/."""
+    expectations: list[dict[str, Any]]
+    sha256: str
+
+
+def load_suites(root: Path, names: list[str]) -> list[Suite]:
+    """Raises: ConfigurationError for a file that is missing or is not a suite."""
+    return [_load(root / "expectations" / name, name) for name in names]
+
+
+def _load(path: Path, name: str) -> Suite:
+    try:
+        data = path.read_bytes()
+        suite = json.loads(data)
+        return Suite(name, list(suite["expectations"]), hashlib.sha256(_canonical(suite)).hexdigest())
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"the suite {name} cannot be read: {error}", where=str(path), hint="socle validate") from None
+
+
+def _canonical(suite: dict[str, Any]) -> bytes:
+    """What decides results: layout and texts for people do not count."""
+    kept = [{k: v for k, v in e.items() if k not in ("description", "notes", "meta", "id")} for e in suite["expectations"]]
+    return json.dumps(kept, sort_keys=True, ensure_ascii=False).encode()

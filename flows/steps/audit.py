@@ -1,0 +1,208 @@
+"""Checks a load before anybody can read it, and decides: publish, publish without the refused rows, or refuse.
+
+Row expectations run on the batch, the others on the prospective table: what it would be after the commit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows import contract, progress
+from flows.contract import FILE, ROW
+from flows.lake.datasets import Dataset, DatasetVersion
+from flows.quality.results import CheckReport, CheckResult, Verdict
+from flows.steps import Run
+from flows.steps.parse import Parsed, count_rules
+from flows.steps.plan import DatasetPlan, suites_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from flows.quality.expectations import Evaluated
+
+ROUNDS = 5  # refused rows are taken out and the rest checked again, this often at most
+
+
+@dataclass(frozen=True)
+class Audited:
+    report: CheckReport
+    rows_path: Path
+    """Parquet: the rows to commit, in the declared columns."""
+    refused: pl.LazyFrame
+    based_on: int | None
+    """Delta version that the prospective table was made from; None: there is no table yet."""
+    extra: list[str]
+
+
+def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
+    """Raises: SystemFailure if the disk or the storage fails; bad data is never an exception here but a verdict."""
+    import polars as pl
+
+    declared, project = run.project.datasets[plan.name], run.project.name
+    table = Dataset(run.lake, project, plan.name)
+    based_on = table.delta_version()
+    if plan.current is not None and based_on is not None and declared.mode != "replace":
+        old = table.scan(based_on)
+    else:
+        old = None
+    with progress.step(f"{plan.name}: checking"):
+        rows, refused = parsed.kept(), [parsed.refused()]
+        before = count_rules(parsed.refused())
+        refused_rows = parsed.refused().select(pl.len()).collect().item()
+        reasons = _contract_reasons(before, refused_rows, declared.on_failure)
+        found: list[Evaluated] = []
+        rules: Counter[str] = Counter(before)
+        for _ in range(ROUNDS):
+            found = _evaluate(run, plan.name, rows, old)
+            if declared.on_failure == "warn":
+                break
+            wrong = _wrong_rows(found, rows)
+            if wrong is None:
+                break
+            rows, out = _take_out(rows, wrong, run.work / "parsed" / plan.name / f"refused-{len(refused)}.parquet")
+            refused.append(out)
+            rules.update(count_rules(out))
+            refused_rows += wrong.height
+            if declared.on_failure == "block":  # every rule of every row is known; there is nothing to check again
+                break
+        path = run.work / "parsed" / plan.name / "rows.parquet"
+        rows.drop(FILE, ROW).sink_parquet(path)
+        kept = pl.scan_parquet(path).select(pl.len()).collect().item()
+        results = [e.result for e in found]
+        reasons += _result_reasons(results, rules, declared.on_failure)
+        if not kept:
+            reasons.append("no row is left after the checks")
+        verdict = _verdict(declared.on_failure, results, refused_rows, kept, bool(before))
+        report = CheckReport(
+            project=project,
+            dataset=plan.name,
+            load_id=plan.load_id,
+            check=plan.check_fingerprint,
+            verdict=verdict,
+            on_failure=declared.on_failure,
+            results=results,
+            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(rows, old, declared.key, declared.mode)},
+            refused_by_rule=dict(rules),
+            reasons=reasons,
+        )
+    if report.rows["read"] != kept + refused_rows:
+        raise AssertionError(f"{plan.name}: {parsed.read} rows were read, but {kept} kept and {refused_rows} refused")
+    return Audited(report, path, pl.concat(refused), based_on, parsed.extra)
+
+
+def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, check: str) -> CheckReport:
+    """Check a version that is already published; it is flagged at most, never taken back."""
+    rows = Dataset(run.lake, run.project.name, name).scan(version.number)
+    with progress.step(f"{name}: checking"):
+        results = [e.result for e in _evaluate(run, name, rows, None)]
+    failed = any(not r.success and r.severity == "critical" for r in results)
+    total = version.load.rows.get("total", 0)
+    return CheckReport(
+        project=run.project.name,
+        dataset=name,
+        load_id=load_id,
+        check=check,
+        verdict="warned" if failed else "passed",
+        on_failure=run.project.datasets[name].on_failure,
+        results=results,
+        rows={"read": total, "kept": total, "refused": 0, "total": total},
+        refused_by_rule={},
+        reasons=_result_reasons(results, Counter(), "warn"),
+        version=version.number,
+    )
+
+
+def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None) -> list[Evaluated]:
+    suites = suites_of(run, name)
+    if not suites:
+        return []
+    from flows.quality.expectations import evaluate, select
+
+    declared = run.project.datasets[name]
+    show = declared.personal_data == "none"
+    on_batch, on_table = select(suites)
+    return evaluate(rows, on_batch, show_values=show) + evaluate(prospective(rows, old, declared.key, declared.mode), on_table, show_values=show)
+
+
+def prospective(rows: pl.LazyFrame, old: pl.LazyFrame | None, key: list[str], mode: str) -> pl.LazyFrame:
+    """The table after the commit, the new rows first: positions below their number are theirs."""
+    import polars as pl
+
+    if old is None:
+        return rows
+    if mode == "upsert":
+        old = old.join(rows.select(key), on=key, how="anti")
+    return pl.concat([rows, old], how="diagonal_relaxed")
+
+
+def _total(rows: pl.LazyFrame, old: pl.LazyFrame | None, key: list[str], mode: str) -> int:
+    import polars as pl
+
+    return int(prospective(rows, old, key, mode).select(pl.len()).collect().item())
+
+
+def _wrong_rows(found: list[Evaluated], rows: pl.LazyFrame) -> pl.DataFrame | None:
+    """Positions of the load's own rows that critical expectations refuse, with every rule: columns position, rules.
+
+    None if there are none; then nothing can be gained by taking rows out.
+    """
+    import polars as pl
+
+    height = rows.select(pl.len()).collect().item()
+    by_row: dict[int, list[str]] = {}
+    for one in found:
+        if one.result.success or one.result.severity != "critical" or one.unexpected_rows is None:
+            continue
+        for position in one.unexpected_rows:
+            if position < height:
+                by_row.setdefault(position, []).append(one.result.rule)
+    if not by_row:
+        return None
+    return pl.DataFrame({"position": list(by_row), "rules": list(by_row.values())}, schema={"position": pl.UInt32, "rules": pl.List(pl.String)})
+
+
+def _take_out(rows: pl.LazyFrame, wrong: pl.DataFrame, path: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """(the other rows, the refused ones in the quarantine's shape)."""
+    import polars as pl
+
+    placed = rows.with_row_index("__position")
+    out = placed.join(wrong.lazy(), left_on="__position", right_on="position", how="inner").collect()
+    contract.refused_rows(out.drop("__position", "rules"), out["rules"]).write_parquet(path)
+    rest = placed.join(wrong.lazy().select("position"), left_on="__position", right_on="position", how="anti", maintain_order="left")
+    kept = path.with_name(path.name.replace("refused", "rest"))
+    rest.drop("__position").sink_parquet(kept)
+    return pl.scan_parquet(kept), pl.scan_parquet(path)
+
+
+def _contract_reasons(before: dict[str, int], rows: int, on_failure: str) -> list[str]:
+    if not before:
+        return []
+    verb = "refuses the load" if on_failure == "block" else "set aside"
+    return [f"{rows} row(s) do not fit the declared columns ({', '.join(before)}): {verb}"]
+
+
+def _result_reasons(results: list[CheckResult], rules: Counter[str], on_failure: str) -> list[str]:
+    reasons = []
+    for r in results:
+        if r.success or r.severity != "critical":
+            continue
+        what = f"could not be evaluated: {r.error}" if r.error else f"{r.unexpected} row(s)" if r.unexpected is not None else f"found {r.observed}"
+        reasons.append(f"{r.text} – {r.rule}, {what}")
+    failed = {r.rule for r in results if not r.success}
+    if on_failure == "quarantine":
+        reasons += [f"{count} row(s) set aside by {rule}" for rule, count in rules.items() if rule not in failed and rule.startswith("expect_")]
+    return reasons
+
+
+def _verdict(on_failure: str, results: list[CheckResult], refused_rows: int, kept: int, broke_contract: bool) -> Verdict:
+    critical = any(not r.success and r.severity == "critical" for r in results)
+    if not kept:
+        return "refused"
+    if on_failure == "block":
+        return "refused" if critical or broke_contract else "passed"
+    if on_failure == "quarantine":
+        return "refused" if critical else "quarantined" if refused_rows else "passed"
+    return "warned" if critical or broke_contract else "passed"

@@ -1,0 +1,68 @@
+"""What a load or a model is made from, as short hashes by part: equal parts need no work, and a changed part has a name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from flows.lake.raw import RawFile
+from flows.project import Dataset, Model, Project, TfidfCandidate, TransformerCandidate
+from flows.quality.suites import QUALITY_REVISION, Suite
+
+INGEST_REVISION = "1"
+"""Raise it when reading or casting changes in a way that changes rows: every dataset is then loaded again."""
+
+Parts = dict[str, str]
+
+
+def digest(value: Any) -> str:
+    """24 hex digits (96 bits) of the sha256 of canonical JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def ingest_parts(project: Project, dataset: Dataset, files: list[RawFile]) -> Parts:
+    """raw, source, format, columns, mode, transform."""
+    columns = {n: (c.type, c.required) for n, c in dataset.columns.items()}
+    return {
+        "raw": digest([f.sha256 for f in files]),
+        "source": digest(dataset.source.model_dump()),
+        "format": digest(dataset.format.model_dump()),
+        "columns": digest([columns, dataset.key, dataset.on_drift]),
+        "mode": digest(dataset.mode),
+        "transform": _transform(project.folder, dataset.transform),
+        "revision": INGEST_REVISION,
+    }
+
+
+def _transform(folder: Path, transform: str | None) -> str:
+    if transform is None:
+        return ""
+    file, function = transform.split(":")
+    return digest([function, hashlib.sha256((folder / file).read_bytes()).hexdigest()])
+
+
+def check_parts(dataset: Dataset, suites: list[Suite]) -> Parts:
+    """One part a suite, what failures lead to, and the code that evaluates them."""
+    parts = {f"expectations {s.name}": s.sha256[:24] for s in suites}
+    code = digest([QUALITY_REVISION, version("great-expectations")])
+    return parts | {"on_failure": digest([dataset.on_failure, dataset.personal_data]), "expectation code": code}
+
+
+def candidate_parts(model: Model, candidate: TfidfCandidate | TransformerCandidate, load_id: str, base_sha256: str, revision: str) -> Parts:
+    """What one candidate's version is made from. Titles, the other candidates and the promotion rule do not count."""
+    return {
+        "dataset": load_id,
+        "model": digest([model.task, model.dataset, model.inputs, model.label, model.split.model_dump()]),
+        "candidate": digest(candidate.model_dump(exclude={"sha256"})),
+        "base model": base_sha256,
+        "revision": revision,
+    }
+
+
+def changed(before: Parts, now: Parts) -> list[str]:
+    """Names of the parts that differ, in the order of `now`."""
+    return [name for name in [*now, *(n for n in before if n not in now)] if before.get(name) != now.get(name)]

@@ -1,0 +1,157 @@
+"""receive -> parse -> audit -> publish: one load of one dataset, from bytes to a committed version.
+
+Everything before `publish` works in the run's own folder and can be thrown away at any moment. `publish` writes, in this
+order, the refused rows, the check results and docs, then one Delta commit that makes them all count. A process killed anywhere
+leaves the previous version in place, and the next run does the load again under the same `load_id`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from flows import contract, progress
+from flows.errors import Conflict, SystemFailure
+from flows.lake import keys
+from flows.lake.datasets import Dataset, DatasetVersion, LoadRecord
+from flows.lake.quarantine import Quarantine
+
+from flows.project import Dataset as Declared
+from flows.quality.results import CheckReport
+from flows.steps import Run
+from flows.steps.audit import Audited, audit, audit_version
+from flows.steps.parse import parse
+from flows.steps.plan import DatasetPlan, plan_dataset, require_bucket, source_of
+
+ATTEMPTS = 5  # audits again when other writers commit meanwhile
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """What one dataset's run came to."""
+
+    dataset: str
+    action: str
+    """loaded, checked, nothing, refused"""
+    reasons: list[str]
+    version: DatasetVersion | None
+    """The version that is served now."""
+    report: CheckReport | None
+    previous: DatasetVersion | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self.action == "refused"
+
+
+def load_dataset(run: Run, name: str) -> LoadOutcome:
+    """The whole job, in order. flows/ingest.py runs the same steps as Prefect tasks."""
+    require_bucket(run)
+    plan = receive(run, plan_dataset(run, name))
+    if (ended := without_loading(run, plan)) is not None:
+        return ended
+    parsed = parse(run, plan)
+    for _ in range(ATTEMPTS):
+        audited = audit(run, plan, parsed)
+        try:
+            return publish(run, plan, audited)
+        except Conflict:  # somebody committed since the audit: what was audited is no longer what would be
+            plan = receive(run, plan_dataset(run, name, plan.files))
+            if (ended := without_loading(run, plan)) is not None:
+                return ended
+    raise Conflict(f"{run.project.name}/{name}: other writers committed {ATTEMPTS} times meanwhile", hint="run again")
+
+
+def without_loading(run: Run, plan: DatasetPlan) -> LoadOutcome | None:
+    """The outcome when there is nothing to load; None when there is."""
+    if plan.action == "nothing":
+        return LoadOutcome(plan.name, "nothing", plan.reasons, plan.current, None, plan.current)
+    if plan.action == "refused":
+        return LoadOutcome(plan.name, "refused", plan.reasons, plan.current, plan.refusal, plan.current)
+    if plan.action == "check":
+        return check_again(run, plan)
+    return None
+
+
+def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
+    """Bring the bytes, keep them in raw/, and plan again if only now it is known what they are."""
+    if plan.action != "load":
+        return plan
+    source, raw = source_of(run, plan.name)
+    folder = run.work / "raw" / plan.name
+    wanted = plan.files
+    with progress.step(f"{plan.name}: receiving", "bytes", sum(f.size for f in wanted) if wanted else None) as advance:
+        if wanted is not None and all(f.path is None for f in wanted):  # known by its address: the bytes are in the lake
+            return replace(plan, files=[replace(f, path=raw.fetch(f, folder, advance)) for f in wanted])
+        received = source.fetch(folder, wanted, advance)
+        for file in received:
+            raw.keep(file)
+    if wanted is None:
+        again = plan_dataset(run, plan.name, received)
+        return replace(again, files=received)
+    if [f.sha256 for f in received] != [f.sha256 for f in wanted]:
+        raise SystemFailure(f"{plan.name}: a source file changed while it was read", where=received[0].source, hint="run again")
+    return replace(plan, files=received)
+
+
+def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
+    """Make a load count, or its refusal.
+
+    Raises: Conflict if another writer committed since `audited.based_on`; the caller audits again.
+    """
+    project, name = run.project.name, plan.name
+    report = audited.report
+    with progress.step(f"{name}: publishing"):
+        quarantined = Quarantine(run.lake, project, name).add(audited.refused, plan.load_id, run.id)
+        write_report(run, report)
+        if report.verdict == "refused":
+            return LoadOutcome(name, "refused", report.reasons, plan.current, report, plan.current)
+        record = LoadRecord(
+            load_id=plan.load_id,
+            ingest=plan.ingest_fingerprint,
+            check=plan.check_fingerprint,
+            mode=run.project.datasets[name].mode,
+            run=run.id,
+            who=run.who,
+            verdict=report.verdict,
+            parts=plan.ingest | plan.check,
+            raw=[f.sha256 for f in plan.files or []],
+            rows=report.rows,
+            quarantine_version=quarantined,
+        )
+        declared = run.project.datasets[name]
+        version = _commit(run, declared, Dataset(run.lake, project, name), audited, record)
+    return LoadOutcome(name, "loaded", plan.reasons, version, report, plan.current)
+
+
+def _commit(run: Run, declared: Declared, table: Dataset, audited: Audited, record: LoadRecord) -> DatasetVersion:
+    from pyarrow import dataset as arrow_dataset
+
+    rows = arrow_dataset.dataset(audited.rows_path, format="parquet").scanner().to_reader()
+    based_on = audited.based_on
+    if based_on is None:
+        based_on = table.create_table(contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string")))
+    return table.commit(rows, based_on, record, declared.key, evolve=bool(audited.extra))
+
+
+def check_again(run: Run, plan: DatasetPlan) -> LoadOutcome:
+    """The suites of an appended or merged table changed: check the version that is served, and say what was found. Nothing is
+    loaded, and a version that is already public is flagged, not taken back."""
+    assert plan.current is not None
+    report = audit_version(run, plan.name, plan.current, plan.load_id, plan.check_fingerprint)
+    write_report(run, report)
+    return LoadOutcome(plan.name, "checked", plan.reasons, plan.current, report, plan.current)
+
+
+def write_report(run: Run, report: CheckReport) -> None:
+    """Docs first, then the result that makes them count."""
+    from flows.quality.docs import render
+
+    report.at = report.at or datetime.now(UTC).isoformat(timespec="seconds")
+    report.run = run.id
+    objects = run.lake.bucket(run.project.name)
+    title = run.project.datasets[report.dataset].title
+    objects.put(keys.check_docs(report.dataset, report.load_id), render(report, title).encode())
+    objects.put(keys.check_result(report.dataset, report.load_id), report.to_json())
+
+

@@ -1,0 +1,230 @@
+"""What a run has to do, read from the lake before anything heavy is imported.
+
+Nothing here trains, checks or writes. A dataset is compared with its last load, a model with the versions that there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flows.errors import ConfigurationError, NotFound, StorageError
+from flows.lake import keys
+from flows.lake.datasets import Dataset, DatasetVersion
+from flows.lake.models import AliasMove, Models, ModelVersion
+from flows.lake.raw import RawFile, RawStore
+from flows.project import TransformerCandidate
+from flows.quality.results import CheckReport
+from flows.quality.suites import Suite, load_suites
+from flows.sources import Source, open_source
+from flows.steps import Run, fingerprints
+from flows.training import TRAINING_REVISION
+from flows.training.base_models import BaseModel, locate
+
+Action = Literal["load", "check", "nothing", "refused"]
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """What is to be done with one dataset, and why."""
+
+    name: str
+    action: Action
+    reasons: list[str]
+    files: list[RawFile] | None = None
+    """What the load reads; None: the source has to be asked first."""
+    ingest: fingerprints.Parts = field(default_factory=dict)
+    check: fingerprints.Parts = field(default_factory=dict)
+    load_id: str = ""
+    current: DatasetVersion | None = None
+    refusal: CheckReport | None = None
+    """For action `refused`: the same load was refused before."""
+
+    @property
+    def ingest_fingerprint(self) -> str:
+        return fingerprints.digest(self.ingest)
+
+    @property
+    def check_fingerprint(self) -> str:
+        return fingerprints.digest([self.ingest, self.check])
+
+
+@dataclass(frozen=True)
+class CandidatePlan:
+    label: str
+    fingerprint: str
+    parts: fingerprints.Parts
+    base: BaseModel | None
+    version: int | None
+    """The version that was made from exactly this, if there is one."""
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    name: str
+    action: Literal["train", "decide", "nothing", "wait"]
+    """wait: the dataset comes first, so what is to be done is not known yet."""
+    reasons: list[str]
+    candidates: list[CandidatePlan] = field(default_factory=list)
+    decision: str = ""
+    """Fingerprint of the promotion decision."""
+    dataset: DatasetVersion | None = None
+    state: AliasMove | None = None
+
+
+@dataclass(frozen=True)
+class ProjectPlan:
+    datasets: list[DatasetPlan]
+    models: list[ModelPlan]
+
+    @property
+    def is_empty(self) -> bool:
+        return all(d.action == "nothing" for d in self.datasets) and all(m.action == "nothing" for m in self.models)
+
+
+def plan_project(run: Run, *, datasets: bool = True, models: bool = True) -> ProjectPlan:
+    """Raises: StorageError if the project's bucket is not there."""
+    require_bucket(run)
+    found = [plan_dataset(run, name) for name in run.project.datasets] if datasets else []
+    busy = {d.name for d in found if d.action == "load"}
+    return ProjectPlan(found, [plan_model(run, name, busy) for name in run.project.models] if models else [])
+
+
+def require_bucket(run: Run) -> None:
+    if not run.lake.bucket(run.project.name).bucket_exists():
+        name = run.lake.bucket_name(run.project.name)
+        raise StorageError(f"the bucket {name!r} does not exist", where=run.lake.place, hint="socle doctor --create")
+
+
+# ---- datasets ------------------------------------------------------------------------------------------------------
+
+
+def source_of(run: Run, name: str) -> tuple[Source, RawStore]:
+    dataset = run.project.datasets[name]
+    raw = RawStore(run.lake.bucket(run.project.name), name)
+    return open_source(dataset.source, run.project, raw, run.settings), raw
+
+
+def suites_of(run: Run, name: str) -> list[Suite]:
+    return load_suites(run.settings.root, run.project.datasets[name].expectations)
+
+
+def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> DatasetPlan:
+    """`received`: the files, when the source has been asked already."""
+    if name not in run.project.datasets:
+        there = ", ".join(run.project.datasets)
+        raise ConfigurationError(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
+    dataset = run.project.datasets[name]
+    history = Dataset(run.lake, run.project.name, name).history()
+    current = history[0] if history else None
+    files = received if received is not None else source_of(run, name)[0].identify()
+    if files is None:
+        return DatasetPlan(name, "load", ["the source was never read"], current=current)
+    if dataset.mode == "replace":
+        return _compare(run, name, files, current, files_are_new=True)
+    loaded = {sha for version in history for sha in version.load.raw}
+    new = [f for f in files if f.sha256 not in loaded]
+    return _compare(run, name, new or files, current, files_are_new=bool(new))
+
+
+def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion | None, files_are_new: bool) -> DatasetPlan:
+    dataset = run.project.datasets[name]
+    ingest = fingerprints.ingest_parts(run.project, dataset, files)
+    check = fingerprints.check_parts(dataset, suites_of(run, name))
+    load_id = fingerprints.digest([ingest, check, current.load.load_id if current else ""])
+    before = current.load.parts if current else {}
+    different = fingerprints.changed(before, ingest | check)
+    if not files_are_new:  # the last load may have been of other files: which ones is not a difference then
+        different = [d for d in different if d != "raw"]
+    action, reasons = _action(dataset.mode, files_are_new, ingest, different)
+    earlier = _report(run, name, load_id) if action != "nothing" else None
+    if action == "load" and earlier is not None and earlier.verdict == "refused":
+        action, reasons = "refused", earlier.reasons
+    elif action == "check" and earlier is not None:
+        action, reasons = "nothing", []
+    if action == "load" and current is None:
+        reasons = ["there is no version yet"]
+    return DatasetPlan(name, action, reasons, files, ingest, check, load_id, current, earlier)
+
+
+def _action(mode: str, files_are_new: bool, ingest: fingerprints.Parts, different: list[str]) -> tuple[Action, list[str]]:
+    """A replaced table is made again when anything changed. Rows that were appended or merged stay: a changed suite only checks
+    them again, and a file is never appended twice."""
+    reasons = [f"{part} changed" for part in different]
+    if mode == "replace":
+        return ("load", reasons) if different else ("nothing", [])
+    if files_are_new:
+        return "load", [*(r for r in reasons if r != "raw changed"), "new source files"]
+    settings = [d for d in different if d in ingest]
+    if settings and mode == "upsert":
+        return "load", reasons
+    if [d for d in different if d not in ingest]:
+        return "check", reasons
+    return "nothing", [f"{part} changed: rows already appended stay as they are" for part in settings]
+
+
+def _report(run: Run, name: str, load_id: str) -> CheckReport | None:
+    try:
+        return CheckReport.from_json(run.lake.bucket(run.project.name).get(keys.check_result(name, load_id)))
+    except NotFound:
+        return None
+
+
+# ---- models --------------------------------------------------------------------------------------------------------
+
+
+def plan_model(run: Run, name: str, busy: Collection[str] = ()) -> ModelPlan:
+    """`busy`: datasets that are about to get another version."""
+    if name not in run.project.models:
+        raise ConfigurationError(f"project {run.project.name} has no model {name!r}", where=f"models there: {', '.join(run.project.models)}")
+    model = run.project.models[name]
+    dataset = Dataset(run.lake, run.project.name, model.dataset).latest()
+    if model.dataset in busy or dataset is None:
+        return ModelPlan(name, "wait", [f"after {model.dataset}"])
+    store = Models(run.lake, run.project.name, name)
+    state = store.state()
+    candidates = _candidates(run, name, dataset, store, state)
+    decision = fingerprints.digest([[c.fingerprint for c in candidates], model.promote.model_dump()])
+    missing = [c for c in candidates if c.version is None]
+    if missing:
+        newest = _newest_parts(store)
+        reasons = [f"{c.label}: {_why(c, newest)}" for c in missing]
+        return ModelPlan(name, "train", reasons, candidates, decision, dataset, state)
+    if state is None or state.decision.get("fingerprint") != decision:
+        return ModelPlan(name, "decide", ["the promotion rule or the candidates changed"], candidates, decision, dataset, state)
+    return ModelPlan(name, "nothing", [], candidates, decision, dataset, state)
+
+
+def _candidates(run: Run, name: str, dataset: DatasetVersion, store: Models, state: AliasMove | None) -> list[CandidatePlan]:
+    model = run.project.models[name]
+    known: dict[str, int] = dict(state.decision.get("versions", {})) if state else {}
+    older: dict[str, int] | None = None
+    found = []
+    for candidate in model.all_candidates:
+        base = None
+        if isinstance(candidate, TransformerCandidate):
+            base = locate(candidate, run.lake, run.settings.root, run.settings.state_folder / "base-models")
+        parts = fingerprints.candidate_parts(model, candidate, dataset.load.load_id, base.sha256 if base else "", TRAINING_REVISION)
+        fingerprint = fingerprints.digest(parts)
+        version = known.get(fingerprint)
+        if version is None:  # not in the last decision: look through all versions, once
+            if older is None:
+                older = {v.fingerprint: v.number for v in store.versions()}
+            version = older.get(fingerprint)
+        found.append(CandidatePlan(candidate.label, fingerprint, parts, base, version))
+    return found
+
+
+def _newest_parts(store: Models) -> dict[str, fingerprints.Parts]:
+    """Label -> parts of its newest version."""
+    newest: dict[str, ModelVersion] = {}
+    for version in store.versions():
+        newest.setdefault(str(version.candidate["label"]), version)
+    return {label: v.candidate.get("parts", {}) for label, v in newest.items()}
+
+
+def _why(candidate: CandidatePlan, newest: dict[str, fingerprints.Parts]) -> str:
+    if candidate.label not in newest:
+        return "never trained"
+    return ", ".join(f"{part} changed" for part in fingerprints.changed(newest[candidate.label], candidate.parts))

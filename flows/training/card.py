@@ -1,0 +1,135 @@
+"""The model card: README.md of a model version, in Hugging Face's format, readable by project teams (in French)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+LICENCES = {"lov2": "etalab-2.0", "odbl": "odbl", "mit": "mit", "apache-2.0": "apache-2.0"}
+
+
+def write(facts: dict[str, Any]) -> str:
+    """The card's text. `facts`: title, task, ministry, team, email, reference, dataset (reference, title, licence, load_id),
+    candidate, base_model, metrics (validation and test, from evaluation.py), rows, left_out, labels, inputs, cost, made."""
+    return f"---\n{_front_matter(facts)}\n---\n\n{_body(facts)}"
+
+
+def _front_matter(facts: dict[str, Any]) -> str:
+    test = facts["metrics"]["test"]
+    results = [
+        EvalResult(
+            task_type=facts["task"],
+            dataset_type=facts["dataset"]["reference"],
+            dataset_name=facts["dataset"]["title"],
+            dataset_split="test",
+            metric_type=metric,
+            metric_name=metric,
+            metric_value=round(test[metric]["value"], 4),
+        )
+        for metric in ("macro_f1", "accuracy")
+    ]
+    data = ModelCardData(
+        language="fr",
+        license=LICENCES.get(facts["dataset"]["licence"], "other"),
+        pipeline_tag=facts["task"],
+        library_name="transformers" if facts["candidate"]["kind"] == "transformer" else "scikit-learn",
+        base_model=facts["base_model"].get("name"),
+        tags=["socle"],
+        datasets=[facts["dataset"]["reference"]],
+        model_name=facts["reference"],
+        eval_results=results,
+    )
+    return str(data.to_yaml())
+
+
+def _body(f: dict[str, Any]) -> str:
+    settings = ", ".join(f"{k} = {v}" for k, v in f["candidate"].items() if k not in ("kind", "label") and v is not None)
+    base = f"Part de `{f['base_model']['name']}` (sha256 `{f['base_model']['sha256']}`)." if f["base_model"] else "Entraîné sans modèle préalable."
+    left_out = f["left_out"]["without_label"] + f["left_out"]["without_text"]
+    return f"""# {f["title"]}
+
+Modèle `{f["reference"]}` du projet de {f["ministry"]} ; équipe {f["team"]} ({f["email"]}).
+Fait le {f["made"]["at"]} par {f["made"]["who"]}.
+
+## À quoi il sert
+
+Lire {_listed(f["inputs"])} et proposer une valeur parmi {len(f["labels"])} : {_listed(f["labels"])}.
+C'est une aide à l'orientation : il ne prend aucune décision seul.
+
+## Données
+
+Jeu de données `{f["dataset"]["reference"]}` ({f["dataset"]["title"]}), licence {f["dataset"]["licence"] or "non précisée"}, chargement `{f["dataset"]["load_id"]}`.
+
+| côté | lignes |
+|---|---:|
+| entraînement | {_count(f["rows"]["train"])} |
+| validation | {_count(f["rows"]["validation"])} |
+| test | {_count(f["rows"]["test"])} |
+
+Le côté d'une ligne dépend de sa clé seule. {_count(left_out)} ligne(s) sans texte ou sans étiquette n'ont pas servi.
+
+## Résultats
+
+| mesure | validation | test (intervalle à 95 %) |
+|---|---:|---:|
+{_scores(f["metrics"])}
+
+Le choix entre candidats se fait sur la validation ; le test n'est que rapporté. Intervalles par rééchantillonnage des lignes.
+
+### Par valeur, sur le test
+
+| valeur | lignes | précision | rappel |
+|---|---:|---:|---:|
+{_per_label(f["metrics"]["test"])}
+
+## Limites
+
+{_limits(f)}
+
+## Comment il a été fait
+
+Candidat `{f["candidate"]["label"]}` : {settings}. {base}
+Coût : {_decimal(f["cost"]["train_seconds"], 0)} s d'entraînement, {_count(int(f["cost"]["parameters"]))} paramètres, {_decimal(f["cost"]["size_bytes"] / 1e6, 1)} Mo.
+Code Socle {f["made"]["code"]} ; {f["made"]["libraries"]}.
+"""
+
+
+def _scores(metrics: dict[str, Any]) -> str:
+    lines = []
+    for name, title in (("macro_f1", "F1 macro"), ("accuracy", "exactitude")):
+        test = metrics["test"][name]
+        interval = f"{_decimal(test['value'])} ({_decimal(test['low'])} – {_decimal(test['high'])})"
+        lines.append(f"| {title} | {_decimal(metrics['validation'][name]['value'])} | {interval} |")
+    return "\n".join(lines)
+
+
+def _per_label(test: dict[str, Any]) -> str:
+    return "\n".join(
+        f"| {p['label']} | {_count(p['rows'])} | {_decimal(p['precision'])} | {_decimal(p['recall'])} |" for p in test["per_label"]
+    )
+
+
+def _limits(f: dict[str, Any]) -> str:
+    test = f["metrics"]["test"]
+    known = [p for p in test["per_label"] if p["recall"] is not None]
+    weak = sorted(known, key=lambda p: p["recall"])[:2]
+    names = ", ".join(f"{p['label']} (rappel {_decimal(p['recall'])})" for p in weak)
+    lines = [f"- Là où il est le plus faible : {names}."]
+    rare = [p["label"] for p in test["per_label"] if p["rows"] < 30]
+    if rare:
+        lines.append(f"- Trop peu de lignes de test pour juger : {_listed(rare)}.")
+    lines.append("- Mesuré sur des textes de même origine que ceux de l'entraînement ; sur d'autres textes, il peut faire moins bien.")
+    return "\n".join(lines)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"« {n} »" for n in names[:20]) + (" …" if len(names) > 20 else "")
+
+
+def _decimal(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}".replace(".", ",")
+
+
+def _count(value: int) -> str:
+    return f"{value:,}".replace(",", "\u202f")

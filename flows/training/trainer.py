@@ -1,0 +1,124 @@
+"""Fine-tunes a text classifier with the transformers Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+from flows.errors import ConfigurationError, Refused
+from flows.models.transformer import TransformerPredictor
+from flows.project import TransformerCandidate
+from flows.training.base_models import BaseModel
+from flows.training.examples import Examples
+
+LENGTH = "length"  # column by which the Trainer puts texts of similar length together
+
+
+def train(
+    candidate: TransformerCandidate, base: BaseModel, examples: Examples, folder: Path, work: Path, advance: Callable[[float], None]
+) -> tuple[TransformerPredictor, int]:
+    """Train, and write the model's files to `folder`. `advance` gets the share of the training that was done.
+
+    Returns: (predictor, number of parameters).
+    Raises: Refused if the loss is not a number.
+    """
+    set_seed(candidate.seed)
+    tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, local_files_only=True)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        base.folder,
+        num_labels=len(examples.labels),
+        id2label=dict(enumerate(examples.labels)),
+        label2id={label: i for i, label in enumerate(examples.labels)},
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+    )
+    freeze(model, candidate.train_layers)
+    trainer = Trainer(
+        model=model,
+        args=training_arguments(candidate, work),
+        train_dataset=tokenised(candidate, examples, tokenizer, work),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        callbacks=[_Progress(advance)],
+    )
+    loss = trainer.train().training_loss
+    if loss != loss:  # NaN
+        raise Refused("the training loss is not a number", where=candidate.label, hint="a smaller learning_rate")
+    predictor = TransformerPredictor(model, tokenizer, examples.labels, candidate.max_length)
+    folder.mkdir(parents=True, exist_ok=True)
+    predictor.save(folder)
+    return predictor, sum(p.numel() for p in model.parameters())
+
+
+def tokenised(candidate: TransformerCandidate, examples: Examples, tokenizer: Any, work: Path) -> Dataset:
+    """Token ids, kept on disk beside the examples. Padding is left to the collator: each batch to its longest text."""
+    texts, labels = examples.read("train", candidate.max_rows)
+    rows = Dataset.from_dict({"text": texts, "labels": labels})
+
+    def encode(batch: dict[str, Any]) -> dict[str, Any]:
+        encoded = tokenizer(batch["text"], truncation=True, max_length=candidate.max_length)
+        return {**encoded, LENGTH: [len(ids) for ids in encoded["input_ids"]]}
+
+    return rows.map(encode, batched=True, remove_columns=["text"], cache_file_name=str(work / "tokens.arrow"))
+
+
+def training_arguments(candidate: TransformerCandidate, work: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(work / "trainer"),
+        num_train_epochs=candidate.epochs,
+        per_device_train_batch_size=candidate.batch_size,
+        learning_rate=candidate.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=0.1,  # below 1: a share of the steps
+        weight_decay=0.01,
+        train_sampling_strategy="group_by_length",
+        length_column_name=LENGTH,
+        seed=candidate.seed,
+        save_strategy="no",  # nothing before the commit is worth keeping, and training_args.bin is a pickle
+        eval_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+def freeze(model: Any, train_layers: int | None) -> None:
+    """Leave only the last `train_layers` encoder layers and what comes after them trainable; None: everything.
+
+    Raises: ConfigurationError if the model has fewer layers, or none that can be told apart.
+    """
+    if train_layers is None:
+        return
+    encoder = model.base_model
+    stacks = [m for m in encoder.modules() if isinstance(m, torch.nn.ModuleList)]
+    layers = max(stacks, key=len, default=None)
+    if layers is None or len(layers) < train_layers:
+        raise ConfigurationError(f"train_layers is {train_layers}, but the model has {len(layers or [])} layers")
+    for parameter in encoder.parameters():
+        parameter.requires_grad = False
+    after = [getattr(encoder, name) for name in ("pooler", "final_layer_norm", "norm") if getattr(encoder, name, None) is not None]
+    for module in [*list(layers)[len(layers) - train_layers :], *after]:
+        for parameter in module.parameters():
+            parameter.requires_grad = True
+
+
+class _Progress(TrainerCallback):
+    def __init__(self, advance: Callable[[float], None]) -> None:
+        self.advance = advance
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        self.advance(1 / state.max_steps)
