@@ -150,7 +150,9 @@ def convert(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
     if kind == "string":
         return value
     if kind == "boolean":
-        return text.str.to_lowercase().replace_strict({"true": True, "false": False, "1": True, "0": False}, default=None, return_dtype=pl.Boolean)
+        return text.str.to_lowercase().replace_strict(
+            {"true": True, "false": False, "1": True, "0": False}, default=None, return_dtype=pl.Boolean
+        )
     if kind == "date":
         return text.str.to_date("%Y-%m-%d", strict=False)
     if kind == "datetime":

@@ -6,6 +6,8 @@ next thing to do (`hint`). The branch decides the exit code of the command line.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SocleError(Exception):
     """Root of the tree. `exit_code` is what the command line returns."""
@@ -14,6 +16,7 @@ class SocleError(Exception):
 
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
         self.message, self.where, self.hint = message, where, hint
+        self.payload: Any = None  # what had been done when it was raised, for whoever reports it in the same process
         super().__init__(message, where, hint)
 
     def __str__(self) -> str:

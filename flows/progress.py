@@ -1,7 +1,7 @@
 """Steps of a run, as they happen: terminals draw bars from them, Prefect logs them, summaries list how long each took.
 
-    with progress.step("Reading articles", unit="rows", total=None) as advance:
-        advance(20_000)
+with progress.step("Reading articles", unit="rows", total=None) as advance:
+    advance(20_000)
 """
 
 from __future__ import annotations

@@ -177,8 +177,7 @@ def _kind(value: Any) -> str:
 
 
 Candidate = Annotated[
-    Annotated[TfidfCandidate, BeforeValidator(_as_candidate), Tag("tfidf")]
-    | Annotated[TransformerCandidate, Tag("transformer")],
+    Annotated[TfidfCandidate, BeforeValidator(_as_candidate), Tag("tfidf")] | Annotated[TransformerCandidate, Tag("transformer")],
     Discriminator(_kind),
 ]
 

@@ -115,7 +115,7 @@ def load_settings() -> Settings:
     Raises: ConfigurationError naming every variable that is wrong (never its value).
     """
     try:
-        return Settings()
+        return Settings()  # type: ignore[call-arg]
     except ValidationError as error:
         lines = [
             "SOCLE_" + str(e["loc"][0]).upper() + ": " + e["msg"] if e["loc"] else e["msg"].removeprefix("Value error, ")

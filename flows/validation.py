@@ -169,7 +169,7 @@ class _Checker:
     def _is_in_file(self, loc: tuple[Any, ...], part: Any) -> bool:
         node: Any = self.tree
         for p in loc:
-            inside = isinstance(node, CommentedMap) and p in node or isinstance(node, CommentedSeq) and isinstance(p, int)
+            inside = (isinstance(node, CommentedMap) and p in node) or (isinstance(node, CommentedSeq) and isinstance(p, int))
             if p == part:
                 return bool(inside)
             if inside:
@@ -338,11 +338,7 @@ def project_schema() -> dict[str, Any]:
     schema = Project.model_json_schema()
     column = schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"]
     types = schema["$defs"]["Column"]["properties"]["type"]["enum"]
-    schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"] = {
-        "anyOf": [column, {"type": "string", "enum": types}]
-    }
+    schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"] = {"anyOf": [column, {"type": "string", "enum": types}]}
     items = schema["$defs"]["Model"]["properties"]["candidates"]["items"]
     schema["$defs"]["Model"]["properties"]["candidates"]["items"] = {"anyOf": [{"const": "tfidf"}, *items.get("oneOf", [items])]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Socle project"}
-
-

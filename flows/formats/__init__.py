@@ -12,7 +12,6 @@ from typing import Any
 from flows.formats import records, tables
 from flows.project import Format
 
-
 READERS: dict[str, Callable[..., Iterator[Any]]] = {
     "json": records.read_json,
     "jsonl": records.read_json_lines,

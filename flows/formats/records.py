@@ -24,9 +24,13 @@ def read_json(path: Path, name: str, declared: JsonFormat, *, max_record_mb: int
                 yield _object(record, name, f"record {count}")
     except (ijson.JSONError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise SourceRefused(f"{name} is not whole, valid JSON: {reason}", where=f"{path} after record {count}", hint="fetch it again, or ask its producer") from None
+        raise SourceRefused(
+            f"{name} is not whole, valid JSON: {reason}", where=f"{path} after record {count}", hint="fetch it again, or ask its producer"
+        ) from None
     if declared.records and not count:
-        raise ConfigurationError(f"{name} has no record at {declared.records!r}", where="format.records", hint="`item` stands for the elements of a list")
+        raise ConfigurationError(
+            f"{name} has no record at {declared.records!r}", where="format.records", hint="`item` stands for the elements of a list"
+        )
 
 
 def _top(path: Path, name: str, max_record_mb: int) -> str:
@@ -37,7 +41,9 @@ def _top(path: Path, name: str, max_record_mb: int) -> str:
     size_mb = path.stat().st_size / 1e6
     if size_mb > max_record_mb:
         raise ConfigurationError(
-            f"{name} is one JSON document of {size_mb:.0f} MB", where="format.records", hint=f"give the path to the records, or raise SOCLE_MAX_RECORD_MB ({max_record_mb})"
+            f"{name} is one JSON document of {size_mb:.0f} MB",
+            where="format.records",
+            hint=f"give the path to the records, or raise SOCLE_MAX_RECORD_MB ({max_record_mb})",
         )
     return ""
 

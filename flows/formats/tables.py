@@ -30,7 +30,10 @@ def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_
             read_options=arrow_csv.ReadOptions(block_size=BLOCK, encoding="utf8" if declared.encoding == "utf-8" else declared.encoding),
             parse_options=arrow_csv.ParseOptions(delimiter=declared.delimiter, quote_char=declared.quote, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True, null_values=[""], quoted_strings_can_be_null=False
+                column_types=dict.fromkeys(header, pa.string()),
+                strings_can_be_null=True,
+                null_values=[""],
+                quoted_strings_can_be_null=False,
             ),
         ) as reader:
             for batch in reader:
@@ -38,7 +41,9 @@ def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_
                 assert isinstance(frame, pl.DataFrame)
                 yield from frame.iter_slices(batch_rows)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise SourceRefused(f"{name} is not CSV as declared: {str(error).splitlines()[0][:200]}", where=str(path), hint="check format in project.yaml") from None
+        raise SourceRefused(
+            f"{name} is not CSV as declared: {str(error).splitlines()[0][:200]}", where=str(path), hint="check format in project.yaml"
+        ) from None
 
 
 def _header(path: Path, name: str, declared: CsvFormat) -> list[str]:

@@ -1,9 +1,9 @@
 """The common object storage: one bucket a project, opened from the settings.
 
-    lake = Lake(load_settings())
-    lake.bucket("code-du-travail").get(key)
-    Datasets(lake, "code-du-travail") ...        (datasets.py)
-    Models(lake, "code-du-travail", "partie") ... (models.py)
+lake = Lake(load_settings())
+lake.bucket("code-du-travail").get(key)
+Datasets(lake, "code-du-travail") ...        (datasets.py)
+Models(lake, "code-du-travail", "partie") ... (models.py)
 """
 
 from __future__ import annotations

@@ -103,9 +103,7 @@ class Dataset:
         with self._errors():
             commits = table.history()
         return [
-            DatasetVersion(
-                self.project, self.name, commit["version"], _time(commit["timestamp"]), LoadRecord.from_metadata(commit)
-            )
+            DatasetVersion(self.project, self.name, commit["version"], _time(commit["timestamp"]), LoadRecord.from_metadata(commit))
             for commit in commits
             if PREFIX + "load_id" in commit
         ]
@@ -120,7 +118,9 @@ class Dataset:
             if reference.version is None or version.number == reference.version:
                 return version
         there = ", ".join(str(v.number) for v in history[:20]) or "none"
-        raise NotFound(f"there is no dataset version {reference}", where=f"{self.uri} (versions there: {there})", hint=f"socle ls {self.project}")
+        raise NotFound(
+            f"there is no dataset version {reference}", where=f"{self.uri} (versions there: {there})", hint=f"socle ls {self.project}"
+        )
 
     def scan(self, version: int) -> pl.LazyFrame:
         """The rows of Delta version `version`. Nothing is read until collected."""
@@ -151,7 +151,9 @@ class Dataset:
         assert version is not None
         return version
 
-    def commit(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False) -> DatasetVersion:
+    def commit(
+        self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False
+    ) -> DatasetVersion:
         """Write one load as the version after `based_on`, in the record's mode.
 
         Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
@@ -180,9 +182,7 @@ class Dataset:
         try:
             yield
         except CommitFailedError:
-            raise Conflict(
-                f"another writer committed to {self.project}/{self.name} first", where=self.uri, hint="run again"
-            ) from None
+            raise Conflict(f"another writer committed to {self.project}/{self.name} first", where=self.uri, hint="run again") from None
         except (DeltaError, DeltaProtocolError, OSError) as error:
             text = str(error).splitlines()[0][:300]
             if "No space left" in text:
@@ -200,9 +200,7 @@ def _commit_properties(record: LoadRecord) -> CommitProperties:
 def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties, evolve: bool) -> None:
     same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
     (
-        table.merge(
-            rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve
-        )
+        table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve)
         .when_matched_update_all()
         .when_not_matched_insert_all()
         .execute()

@@ -84,8 +84,7 @@ class LocalObjects:
             key
             for folder, _, files in os.walk(start)
             for file in files
-            if not file.startswith(TEMPORARY)
-            and (key := Path(folder, file).relative_to(self.folder).as_posix()).startswith(prefix)
+            if not file.startswith(TEMPORARY) and (key := Path(folder, file).relative_to(self.folder).as_posix()).startswith(prefix)
         )
         for key in keys[:limit]:
             if info := self.stat(key):  # None: deleted meanwhile

@@ -104,7 +104,9 @@ class Models:
         if reference.alias is not None:
             state = self.state()
             if state is None or reference.alias not in state.aliases:
-                raise NotFound(f"{self.project}/{self.name} has no {reference.alias}", where=self.objects.name, hint=f"socle run {self.project}")
+                raise NotFound(
+                    f"{self.project}/{self.name} has no {reference.alias}", where=self.objects.name, hint=f"socle run {self.project}"
+                )
             return self.version(state.aliases[reference.alias])
         numbers = self.numbers()
         if not numbers:
@@ -122,9 +124,7 @@ class Models:
         number = (self.numbers() or [0])[-1]
         for _ in range(ATTEMPTS):
             number += 1
-            version = ModelVersion(
-                number=number, project=self.project, model=self.name, upload_id=upload_id, files=files, **manifest
-            )
+            version = ModelVersion(number=number, project=self.project, model=self.name, upload_id=upload_id, files=files, **manifest)
             if self.objects.create(keys.model_version(self.name, number), _json(asdict(version))):
                 return version
             if self.version(number).upload_id == upload_id:  # our own write, answered late and sent again

@@ -33,9 +33,7 @@ class Quarantine(Dataset):
         import polars as pl
         from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-        rows = refused.select(
-            pl.lit(load_id).alias("load_id"), pl.lit(run).alias("run"), "file", "row_number", "rules", "row"
-        ).collect()
+        rows = refused.select(pl.lit(load_id).alias("load_id"), pl.lit(run).alias("run"), "file", "row_number", "rules", "row").collect()
         if rows.is_empty():
             return None
         self.create_table(_schema())

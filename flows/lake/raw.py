@@ -50,7 +50,9 @@ class RawStore:
             self.objects.fetch(key, path, progress)
             if sha256_file(path) != file.sha256:
                 path.unlink()
-                raise StorageError("raw bytes in the lake are damaged", where=f"{self.objects.name}/{key}", hint="delete that object and run again")
+                raise StorageError(
+                    "raw bytes in the lake are damaged", where=f"{self.objects.name}/{key}", hint="delete that object and run again"
+                )
         return path
 
     def known(self, sha256: str) -> RawFile | None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -134,7 +135,7 @@ class S3Objects:
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         # max-keys is only a page size for the client; asking for no more than is wanted keeps the answer small.
-        pages = {"max-keys": str(limit)} if limit and limit < 1000 else None
+        pages: Any = {"max-keys": str(limit)} if limit and limit < 1000 else None
         with self._errors():
             found = self.client.list_objects(self._name, prefix=prefix, recursive=True, extra_query_params=pages)
             for count, item in enumerate(found, 1):
@@ -157,7 +158,7 @@ class S3Objects:
         except S3Error as error:
             if error.code in ABSENT:
                 raise NotFound(f"there is no object {key!r} in the lake", where=self._place(key)) from None
-            message, hint = EXPLAINED.get(error.code, (f"the S3 service answered {error.code}", "socle doctor"))
+            message, hint = EXPLAINED.get(error.code or "", (f"the S3 service answered {error.code}", "socle doctor"))
             raise StorageError(message, where=self._place(key), hint=hint) from None
         except urllib3.exceptions.HTTPError as error:
             reason = _reason(error)

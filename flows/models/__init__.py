@@ -1,7 +1,7 @@
 """Load a model version and predict with it. Training is elsewhere; this room only reads safetensors and JSON.
 
-    predictor = load(folder)          # a folder that lake/models.py downloaded, or that training just wrote
-    probabilities = predictor.predict(texts)   # float32, (rows, labels)
+predictor = load(folder)          # a folder that lake/models.py downloaded, or that training just wrote
+probabilities = predictor.predict(texts)   # float32, (rows, labels)
 """
 
 from __future__ import annotations

@@ -108,7 +108,6 @@ def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], show_values: bool
     except Exception as error:  # GX raises many kinds; whichever it is, the expectation was not met
         return Evaluated(CheckResult(**fields, success=False, error=_short(error)), [] if looks_at_rows else None)
     found = answer.result or {}
-    error = _exception(answer.exception_info)
     observed = found.get("observed_value")
     result = CheckResult(
         **fields,
@@ -117,7 +116,7 @@ def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], show_values: bool
         checked_rows=found.get("element_count"),
         unexpected=found.get("unexpected_count"),
         examples=[_shown(v) for v in found.get("partial_unexpected_list", [])] if show_values else [],
-        error=error,
+        error=_exception(answer.exception_info),
     )
     return Evaluated(result, [int(i) for i in found.get("unexpected_index_list") or []] if looks_at_rows else None)
 

@@ -30,7 +30,7 @@ class LocalFiles:
         return raw
 
     def _paths(self) -> list[Path]:
-        found = sorted(Path(p) for p in glob.glob(str(self.folder / self.pattern), recursive=True) if Path(p).is_file())
+        found = sorted(Path(p) for p in glob.glob(str(self.folder / self.pattern), recursive=True) if Path(p).is_file())  # noqa: PTH207 - absolute patterns too
         if not found:
             raise ConfigurationError(
                 f"no file matches {self.pattern!r}", where=str(self.folder / self.pattern), hint="check source.path in project.yaml"

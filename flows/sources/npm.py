@@ -76,7 +76,9 @@ class NpmPackage:
         except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
             if isinstance(error, OSError) and error.errno:  # the disk, not the archive
                 raise SystemFailure(f"cannot unpack {self.spec}: {error.strerror}", where=str(target)) from None
-            raise SourceRefused(f"the archive of {self.spec} is damaged: {error}", where=str(raw), hint="run again to fetch it anew") from None
+            raise SourceRefused(
+                f"the archive of {self.spec} is damaged: {error}", where=str(raw), hint="run again to fetch it anew"
+            ) from None
         return target
 
     def _verify(self, path: Path, published: str) -> None:
@@ -104,7 +106,9 @@ class NpmPackage:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise SourceUnreachable(f"npm gave no answer in {self.timeout_s:.0f} s", where=self.address, hint="check the network, or SOCLE_NPM_TIMEOUT_S") from None
+            raise SourceUnreachable(
+                f"npm gave no answer in {self.timeout_s:.0f} s", where=self.address, hint="check the network, or SOCLE_NPM_TIMEOUT_S"
+            ) from None
         try:
             answer = json.loads(done.stdout or "null")
         except json.JSONDecodeError:

@@ -44,10 +44,8 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
     declared, project = run.project.datasets[plan.name], run.project.name
     table = Dataset(run.lake, project, plan.name)
     based_on = table.delta_version()
-    if plan.current is not None and based_on is not None and declared.mode != "replace":
-        old = table.scan(based_on)
-    else:
-        old = None
+    adds = plan.current is not None and based_on is not None and declared.mode != "replace"
+    old = table.scan(based_on) if adds and based_on is not None else None
     with progress.step(f"{plan.name}: checking"):
         rows, refused = parsed.kept(), [parsed.refused()]
         before = count_rules(parsed.refused())
@@ -124,7 +122,9 @@ def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None)
     declared = run.project.datasets[name]
     show = declared.personal_data == "none"
     on_batch, on_table = select(suites)
-    return evaluate(rows, on_batch, show_values=show) + evaluate(prospective(rows, old, declared.key, declared.mode), on_table, show_values=show)
+    return evaluate(rows, on_batch, show_values=show) + evaluate(
+        prospective(rows, old, declared.key, declared.mode), on_table, show_values=show
+    )
 
 
 def prospective(rows: pl.LazyFrame, old: pl.LazyFrame | None, key: list[str], mode: str) -> pl.LazyFrame:
@@ -161,7 +161,9 @@ def _wrong_rows(found: list[Evaluated], rows: pl.LazyFrame) -> pl.DataFrame | No
                 by_row.setdefault(position, []).append(one.result.rule)
     if not by_row:
         return None
-    return pl.DataFrame({"position": list(by_row), "rules": list(by_row.values())}, schema={"position": pl.UInt32, "rules": pl.List(pl.String)})
+    return pl.DataFrame(
+        {"position": list(by_row), "rules": list(by_row.values())}, schema={"position": pl.UInt32, "rules": pl.List(pl.String)}
+    )
 
 
 def _take_out(rows: pl.LazyFrame, wrong: pl.DataFrame, path: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
@@ -189,11 +191,19 @@ def _result_reasons(results: list[CheckResult], rules: Counter[str], on_failure:
     for r in results:
         if r.success or r.severity != "critical":
             continue
-        what = f"could not be evaluated: {r.error}" if r.error else f"{r.unexpected} row(s)" if r.unexpected is not None else f"found {r.observed}"
+        what = (
+            f"could not be evaluated: {r.error}"
+            if r.error
+            else f"{r.unexpected} row(s)"
+            if r.unexpected is not None
+            else f"found {r.observed}"
+        )
         reasons.append(f"{r.text} – {r.rule}, {what}")
     failed = {r.rule for r in results if not r.success}
     if on_failure == "quarantine":
-        reasons += [f"{count} row(s) set aside by {rule}" for rule, count in rules.items() if rule not in failed and rule.startswith("expect_")]
+        reasons += [
+            f"{count} row(s) set aside by {rule}" for rule, count in rules.items() if rule not in failed and rule.startswith("expect_")
+        ]
     return reasons
 
 

@@ -67,7 +67,9 @@ def finetune_model(run: Run, name: str) -> ModelOutcome:
 def no_dataset(run: Run, name: str) -> NotFound:
     dataset = run.project.models[name].dataset
     return NotFound(
-        f"model {name}: the dataset {dataset!r} has no version yet", where=run.lake.place, hint=f"socle run {run.project.name} --flow ingest"
+        f"model {name}: the dataset {dataset!r} has no version yet",
+        where=run.lake.place,
+        hint=f"socle run {run.project.name} --flow ingest",
     )
 
 
@@ -112,7 +114,12 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
 
 
 def _train(
-    run: Run, settings: TfidfCandidate | TransformerCandidate, candidate: CandidatePlan, examples: Examples, folder: Path, advance: progress.Advance
+    run: Run,
+    settings: TfidfCandidate | TransformerCandidate,
+    candidate: CandidatePlan,
+    examples: Examples,
+    folder: Path,
+    advance: progress.Advance,
 ) -> tuple[Any, int]:
     if isinstance(settings, TfidfCandidate):
         from flows.training import baseline
@@ -151,9 +158,19 @@ def _manifest(
     return {
         "fingerprint": candidate.fingerprint,
         "candidate": {"label": candidate.label, **settings.model_dump(exclude_none=True), "parts": candidate.parts},
-        "dataset": {"reference": str(plan.dataset), "load_id": plan.dataset.load.load_id, "rows": examples.rows, "left_out": examples.left_out},
+        "dataset": {
+            "reference": str(plan.dataset),
+            "load_id": plan.dataset.load.load_id,
+            "rows": examples.rows,
+            "left_out": examples.left_out,
+        },
         "metrics": metrics,
-        "cost": {"train_seconds": round(seconds, 2), "cores": float(os.cpu_count() or 1), "parameters": float(parameters), "size_bytes": float(size)},
+        "cost": {
+            "train_seconds": round(seconds, 2),
+            "cores": float(os.cpu_count() or 1),
+            "parameters": float(parameters),
+            "size_bytes": float(size),
+        },
         "labels": examples.labels,
         "inputs": run.project.models[plan.name].inputs,
         "made": {

@@ -15,7 +15,6 @@ from flows.errors import Conflict, SystemFailure
 from flows.lake import keys
 from flows.lake.datasets import Dataset, DatasetVersion, LoadRecord
 from flows.lake.quarantine import Quarantine
-
 from flows.project import Dataset as Declared
 from flows.quality.results import CheckReport
 from flows.steps import Run
@@ -153,5 +152,3 @@ def write_report(run: Run, report: CheckReport) -> None:
     title = run.project.datasets[report.dataset].title
     objects.put(keys.check_docs(report.dataset, report.load_id), render(report, title).encode())
     objects.put(keys.check_result(report.dataset, report.load_id), report.to_json())
-
-

@@ -134,10 +134,11 @@ def _guarded(rows: Callable[[], Iterable[Any]], transform: str, file: RawFile) -
     """A transform is the project's code: whatever it raises is reported as its error, with its line."""
     count = 0
     try:
-        for count, row in enumerate(rows(), 1):
+        for row in rows():
             if not (isinstance(row, dict) or hasattr(row, "iter_slices")):
                 raise TypeError(f"it gave a {type(row).__name__}, not a row (dict) or a frame (polars.DataFrame)")
             yield row
+            count += 1
     except SocleError:
         raise
     except Exception as error:
@@ -145,10 +146,12 @@ def _guarded(rows: Callable[[], Iterable[Any]], transform: str, file: RawFile) -
 
 
 def _transform_error(error: Exception, transform: str, moment: str, where: str) -> ConfigurationError:
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(transform.split(":")[0])]
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(transform.split(":", maxsplit=1)[0])]
     line = f", line {own[-1].lineno}" if own else ""
     reason = "".join(traceback.format_exception_only(error)).strip()
-    return ConfigurationError(f"the transform {transform} failed {moment}: {reason}{line}", where=where, hint="socle validate, then fix the transform")
+    return ConfigurationError(
+        f"the transform {transform} failed {moment}: {reason}{line}", where=where, hint="socle validate, then fix the transform"
+    )
 
 
 # ---- drift, types, keys --------------------------------------------------------------------------------------------

@@ -177,7 +177,9 @@ def _report(run: Run, name: str, load_id: str) -> CheckReport | None:
 def plan_model(run: Run, name: str, busy: Collection[str] = ()) -> ModelPlan:
     """`busy`: datasets that are about to get another version."""
     if name not in run.project.models:
-        raise ConfigurationError(f"project {run.project.name} has no model {name!r}", where=f"models there: {', '.join(run.project.models)}")
+        raise ConfigurationError(
+            f"project {run.project.name} has no model {name!r}", where=f"models there: {', '.join(run.project.models)}"
+        )
     model = run.project.models[name]
     dataset = Dataset(run.lake, run.project.name, model.dataset).latest()
     if model.dataset in busy or dataset is None:

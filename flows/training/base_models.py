@@ -31,16 +31,23 @@ def locate(candidate: TransformerCandidate, lake: Lake, root: Path, cache: Path)
     wants to run its own code.
     """
     scheme, _, place = candidate.base_model.partition(":")
-    folder = {"package": _package, "path": lambda p: root / p}[scheme](place) if scheme in ("package", "path") else None
-    if folder is None:
+    if scheme == "package":
+        folder = _package(place)
+    elif scheme == "path":
+        folder = root / place
+    else:
         folder = _from_lake(place, lake, cache) if scheme == "lake" else _from_hub(place, cache)
     if not (folder / "config.json").is_file():
-        raise ConfigurationError(f"there is no model at {candidate.base_model!r}", where=str(folder), hint="check base_model in project.yaml")
+        raise ConfigurationError(
+            f"there is no model at {candidate.base_model!r}", where=str(folder), hint="check base_model in project.yaml"
+        )
     if "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
         raise Refused(f"{candidate.base_model!r} brings its own code, which is never run", where=str(folder / "config.json"))
     found = weights_sha256(folder)
     if candidate.sha256 and found != candidate.sha256:
-        raise Refused(f"the weights of {candidate.base_model!r} have sha256 {found}, not the declared {candidate.sha256}", where=str(folder))
+        raise Refused(
+            f"the weights of {candidate.base_model!r} have sha256 {found}, not the declared {candidate.sha256}", where=str(folder)
+        )
     return BaseModel(candidate.base_model, folder, found)
 
 
@@ -57,7 +64,9 @@ def _package(place: str) -> Path:
     package, _, inside = place.partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigurationError(f"the Python package {package!r} is not installed", where=f"package:{place}", hint=f"pip install {package.replace('_', '-')}")
+        raise ConfigurationError(
+            f"the Python package {package!r} is not installed", where=f"package:{place}", hint=f"pip install {package.replace('_', '-')}"
+        )
     return Path(spec.submodule_search_locations[0]) / inside
 
 
@@ -82,5 +91,7 @@ def _from_hub(place: str, cache: Path) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=HUB_PATTERNS, cache_dir=cache / "hub"))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise SystemFailure(
-            f"the hub cannot give {name} ({type(error).__name__})", where=f"hub:{place}", hint="check the network, or mirror the model into the lake"
+            f"the hub cannot give {name} ({type(error).__name__})",
+            where=f"hub:{place}",
+            hint="check the network, or mirror the model into the lake",
         ) from None

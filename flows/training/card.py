@@ -45,7 +45,11 @@ def _front_matter(facts: dict[str, Any]) -> str:
 
 def _body(f: dict[str, Any]) -> str:
     settings = ", ".join(f"{k} = {v}" for k, v in f["candidate"].items() if k not in ("kind", "label") and v is not None)
-    base = f"Part de `{f['base_model']['name']}` (sha256 `{f['base_model']['sha256']}`)." if f["base_model"] else "Entraîné sans modèle préalable."
+    base = (
+        f"Part de `{f['base_model']['name']}` (sha256 `{f['base_model']['sha256']}`)."
+        if f["base_model"]
+        else "Entraîné sans modèle préalable."
+    )
     left_out = f["left_out"]["without_label"] + f["left_out"]["without_text"]
     return f"""# {f["title"]}
 
@@ -59,7 +63,8 @@ C'est une aide à l'orientation : il ne prend aucune décision seul.
 
 ## Données
 
-Jeu de données `{f["dataset"]["reference"]}` ({f["dataset"]["title"]}), licence {f["dataset"]["licence"] or "non précisée"}, chargement `{f["dataset"]["load_id"]}`.
+Jeu de données `{f["dataset"]["reference"]}` ({f["dataset"]["title"]}).
+Licence : {f["dataset"]["licence"] or "non précisée"} ; chargement `{f["dataset"]["load_id"]}`.
 
 | côté | lignes |
 |---|---:|
@@ -90,9 +95,14 @@ Le choix entre candidats se fait sur la validation ; le test n'est que rapporté
 ## Comment il a été fait
 
 Candidat `{f["candidate"]["label"]}` : {settings}. {base}
-Coût : {_decimal(f["cost"]["train_seconds"], 0)} s d'entraînement, {_count(int(f["cost"]["parameters"]))} paramètres, {_decimal(f["cost"]["size_bytes"] / 1e6, 1)} Mo.
+{_cost(f["cost"])}
 Code Socle {f["made"]["code"]} ; {f["made"]["libraries"]}.
 """
+
+
+def _cost(cost: dict[str, float]) -> str:
+    seconds, size = _decimal(cost["train_seconds"], 0), _decimal(cost["size_bytes"] / 1e6, 1)
+    return f"Coût : {seconds} s d'entraînement sur {cost['cores']:.0f} cœurs, {_count(int(cost['parameters']))} paramètres, {size} Mo."
 
 
 def _scores(metrics: dict[str, Any]) -> str:

@@ -47,7 +47,12 @@ def evaluate(truth: Sequence[int], probabilities: np.ndarray, labels: list[str],
         low, high = np.percentile(resampled[name], edges)
         result[name] = {"value": float(value), "low": float(low), "high": float(high)}
     result["per_label"] = [
-        {"label": label, "rows": int(table[i].sum()), "precision": _ratio(table[i, i], table[:, i].sum()), "recall": _ratio(table[i, i], table[i].sum())}
+        {
+            "label": label,
+            "rows": int(table[i].sum()),
+            "precision": _ratio(table[i, i], table[:, i].sum()),
+            "recall": _ratio(table[i, i], table[i].sum()),
+        }
         for i, label in enumerate(labels)
     ]
     result["confusion"] = table.tolist()

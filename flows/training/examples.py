@@ -97,7 +97,13 @@ def _refuse_hopeless(model: Model, labels: list[str], counts: Counter[str], fram
     trained = frame.filter(pl.col("side") == "train")["name"].n_unique()
     if len(labels) < 2 or trained < 2:
         found = labels[0] if labels else "none"
-        raise Refused(f"there is nothing to tell apart: the label {model.label!r} has fewer than two values to train on ({found})", where=where)
+        raise Refused(
+            f"there is nothing to tell apart: the label {model.label!r} has fewer than two values to train on ({found})", where=where
+        )
     for side in SIDES:
         if not counts[side]:
-            raise Refused(f"the {side} side is empty: {sum(counts.values())} rows are too few for this split", where=where, hint="more rows, or larger shares in split")
+            raise Refused(
+                f"the {side} side is empty: {sum(counts.values())} rows are too few for this split",
+                where=where,
+                hint="more rows, or larger shares in split",
+            )

@@ -76,14 +76,16 @@ def sentence(decision: Decision, language: str = "en") -> str:
     champion = d.champion
     english = {
         "chosen_is_best": f"{c.label} has the best {d.metric} on the validation side ({value})",
-        "frugal": f"{c.label} ({value}) is within {d.tolerance} of the best, {d.best.label}, which would have bought {gain} {d.metric} for {times:.0f} times the training time",
+        "frugal": f"{c.label} ({value}) is within {d.tolerance} of the best, {d.best.label}, which would have bought {gain} {d.metric} "
+        f"for {times:.0f} times the training time",
         "below_minimum": f"the best choice, {c.label}, reaches {d.metric} {value}, below the minimum of {minimum}: nothing is promoted",
         "already_champion": f"{c.label} ({value}) is the champion already",
         "champion_is_better": f"{c.label} is below the champion on the same test rows: the champion stays",
     }
     french = {
         "chosen_is_best": f"{c.label} a le meilleur {d.metric} en validation ({value})",
-        "frugal": f"{c.label} ({value}) est à moins de {_figure(d.tolerance, language)} du meilleur, {d.best.label}, qui n'aurait apporté que {gain} de {d.metric} pour {times:.0f} fois le temps d'entraînement",
+        "frugal": f"{c.label} ({value}) est à moins de {_figure(d.tolerance, language)} du meilleur, {d.best.label}, "
+        f"qui n'aurait apporté que {gain} de {d.metric} pour {times:.0f} fois le temps d'entraînement",
         "below_minimum": f"le meilleur choix, {c.label}, atteint un {d.metric} de {value}, sous le minimum de {minimum} : rien n'est promu",
         "already_champion": f"{c.label} ({value}) est déjà le champion",
         "champion_is_better": f"{c.label} fait moins bien que le champion sur les mêmes lignes de test : le champion reste",

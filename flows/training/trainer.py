@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
     DataCollatorWithPadding,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -35,6 +37,7 @@ def train(
     Returns: (predictor, number of parameters).
     Raises: Refused if the loss is not a number.
     """
+    _quiet()
     set_seed(candidate.seed)
     tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, local_files_only=True)
     model = AutoModelForSequenceClassification.from_pretrained(
@@ -54,8 +57,9 @@ def train(
         data_collator=DataCollatorWithPadding(tokenizer),
         callbacks=[_Progress(advance)],
     )
+    trainer.remove_callback(PrinterCallback)
     loss = trainer.train().training_loss
-    if loss != loss:  # NaN
+    if math.isnan(loss):
         raise Refused("the training loss is not a number", where=candidate.label, hint="a smaller learning_rate")
     predictor = TransformerPredictor(model, tokenizer, examples.labels, candidate.max_length)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,6 +118,16 @@ def freeze(model: Any, train_layers: int | None) -> None:
     for module in [*list(layers)[len(layers) - train_layers :], *after]:
         for parameter in module.parameters():
             parameter.requires_grad = True
+
+
+def _quiet() -> None:
+    """Their bars and notices would stand between ours: progress is shown by whoever listens."""
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
 
 
 class _Progress(TrainerCallback):

@@ -1,0 +1,36 @@
+"""Check versions that are published already, with the suites of today."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from flows import artifacts
+from flows.errors import Refused
+from flows.ingest import DatasetName
+from flows.prefect_run import ProjectName, flow_context, step
+from flows.quality.results import CheckReport
+from flows.steps.check import check_dataset
+
+VersionNumber = Annotated[int | None, Field(title="Version", ge=1, description="Laisser vide pour la plus récente.")]
+
+
+@flow(name="check", flow_run_name="{project}")
+async def check(project: ProjectName, dataset: DatasetName = None, version: VersionNumber = None) -> list[CheckReport]:
+    """Contrôle à nouveau des données déjà publiées. Rien n'est modifié ni retiré."""
+    reports = []
+    async with flow_context(project) as run:
+        for name in [dataset] if dataset else run.project.datasets:
+            found, report = await step(f"{name} : contrôles", check_dataset, run, name, version)
+            await artifacts.show_report(run, found, report)
+            reports.append(report)
+    failed = [r for r in reports if r.verdict != "passed"]
+    if failed:
+        error = Refused(
+            "; ".join(f"{r.dataset}@{r.version}: {', '.join(r.reasons)}" for r in failed), hint=f"socle show {project}/{failed[0].dataset}"
+        )
+        error.payload = reports
+        raise error
+    return reports

@@ -1,0 +1,92 @@
+"""What `socle doctor` tries. Each finding is one line: what was tried, what was found, what to do."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.errors import SocleError
+from flows.lake import Lake, keys
+from flows.lake.objects import Objects
+from flows.settings import Settings
+from flows.validation import check_project, project_names
+
+MIN_FREE_GB = 5.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    state: Literal["ok", "warning", "error"]
+    found: str
+    hint: str = ""
+
+
+def diagnose(settings: Settings, *, create: bool) -> list[Finding]:
+    return [*_projects(settings), *_storage(settings, create), *_machine(settings)]
+
+
+def _projects(settings: Settings) -> Iterator[Finding]:
+    names = project_names(settings.root)
+    if not names:
+        yield Finding("projects", "warning", f"none under {settings.root / 'projects'}", "socle new NAME")
+    for name in names:
+        problems = check_project(settings.root, name)[1]
+        state: Literal["ok", "error"] = "error" if problems else "ok"
+        yield Finding(
+            f"project {name}", state, f"{len(problems)} problem(s)" if problems else "valid", f"socle validate {name}" if problems else ""
+        )
+
+
+def _storage(settings: Settings, create: bool) -> Iterator[Finding]:
+    lake = Lake(settings)
+    yield Finding("storage", "ok", lake.place)
+    for name in [*project_names(settings.root), keys.COMMON]:
+        what = f"bucket {lake.bucket_name(name)}"
+        try:
+            yield _bucket(lake, name, what, create)
+        except SocleError as error:
+            yield Finding(what, "error", f"{error.message} ({error.where})", error.hint)
+
+
+def _bucket(lake: Lake, name: str, what: str, create: bool) -> Finding:
+    objects = lake.bucket(name)
+    made = ""
+    if not objects.bucket_exists():
+        if not create:
+            return Finding(what, "error", "does not exist", "socle doctor --create")
+        objects.ensure()
+        made = "made now, "
+    off = getattr(objects, "versioning_is_off", None)
+    if off is not None and not off():
+        return Finding(what, "error", f"{made}versioning is on: conditional writes are not safe", "turn bucket versioning off")
+    if not _second_create_is_refused(objects):
+        return Finding(
+            what, "error", f"{made}a second create of one object was accepted: writers could overwrite each other", "use another S3 service"
+        )
+    return Finding(what, "ok", f"{made}writable, conditional writes hold")
+
+
+def _second_create_is_refused(objects: Objects) -> bool:
+    key = keys.probe(uuid.uuid4().hex)
+    try:
+        return objects.create(key, b"1") and not objects.create(key, b"2") and objects.get(key) == b"1"
+    finally:
+        objects.delete(key)
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    npm = shutil.which("npm")
+    yield Finding("npm client", "ok" if npm else "warning", npm or "not on PATH", "" if npm else "install npm for sources of type npm")
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
+    free_gb = shutil.disk_usage(settings.state_folder).free / 1e9
+    enough = free_gb >= MIN_FREE_GB
+    yield Finding(
+        "disk",
+        "ok" if enough else "warning",
+        f"{free_gb:.0f} GB free for work files",
+        "" if enough else f"{MIN_FREE_GB:.0f} GB or more is wise",
+    )

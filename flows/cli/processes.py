@@ -1,0 +1,116 @@
+"""The processes of `socle up`: started together, watched, ended together, none left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from flows.errors import ConfigurationError, SystemFailure
+
+STOP_S = 15.0  # seconds that a process has to end by itself
+TAIL = 15  # lines of a log that are shown when its process dies
+
+
+@dataclass
+class Processes:
+    logs: Path
+    environment: dict[str, str]
+    started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    stopping: bool = False
+
+    def start(self, name: str, command: list[str], extra: dict[str, str] | None = None) -> None:
+        """In a session of its own, so that Ctrl-C in the terminal reaches only us, and we end things in order."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with (self.logs / f"{name}.log").open("wb") as log:
+            self.started[name] = subprocess.Popen(
+                command,
+                env=self.environment | (extra or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until(self, name: str, ready: Callable[[], bool], limit_s: float) -> None:
+        """Raises: SystemFailure with the end of its log if the process dies or is not ready in time."""
+        deadline = time.monotonic() + limit_s
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise SystemFailure(
+                    f"{name} was not ready after {limit_s:.0f} s:\n{self._tail(name)}", where=str(self.logs / f"{name}.log")
+                )
+            time.sleep(0.2)
+
+    def check(self) -> None:
+        """Raises: SystemFailure if one of them ended by itself."""
+        for name, process in self.started.items():
+            if process.poll() is not None:
+                raise SystemFailure(
+                    f"{name} ended (exit code {process.returncode}):\n{self._tail(name)}", where=str(self.logs / f"{name}.log")
+                )
+
+    def stop(self) -> None:
+        """The last started first; whatever is left of a process and its descendants after STOP_S is killed."""
+        self.stopping = True
+        for process in reversed(self.started.values()):
+            family = _family(process.pid)
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGINT)
+                try:
+                    process.wait(STOP_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            _end(family)
+        self.started.clear()
+
+    def _tail(self, name: str) -> str:
+        text = (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-TAIL:])
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(family: list[psutil.Process]) -> None:
+    for process in family:
+        if process.is_running():
+            process.terminate()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for process in alive:
+        process.kill()
+    psutil.wait_procs(alive, timeout=5)
+
+
+def require_free_port(host: str, port: int, option: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise ConfigurationError(
+                f"port {port} is in use", where=f"{host}:{port}", hint=f"another port with {option}, or stop what uses it"
+            ) from None
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own addresses
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False

@@ -1,0 +1,54 @@
+"""Train what changed, compare, promote. Every model of a project, or one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from flows import artifacts
+from flows.prefect_run import ProjectName, flow_context, step
+from flows.steps import Run
+from flows.steps.finetune import (
+    ModelOutcome,
+    candidate_version,
+    needs_examples,
+    no_dataset,
+    prepare_examples,
+    promote_best,
+    unchanged,
+)
+from flows.steps.pipeline import RunResult
+from flows.steps.plan import plan_model, require_bucket
+
+ModelName = Annotated[str | None, Field(title="Modèle", description="Laisser vide pour tous les modèles du projet.")]
+
+
+@flow(name="finetune", flow_run_name="{project}")
+async def finetune(project: ProjectName, model: ModelName = None) -> RunResult:
+    """Entraîne ce qui a changé, compare les candidats, et promeut le champion."""
+    async with flow_context(project) as run:
+        require_bucket(run)
+        result = RunResult(project, run.project.title, run.id)
+        for name in [model] if model else run.project.models:
+            await artifacts.attempt(result, name, train(run, name))
+        await artifacts.show_models(run, result)
+    return artifacts.finish(result)
+
+
+async def train(run: Run, name: str) -> ModelOutcome:
+    """One model: the same steps as steps/finetune.py, each a task."""
+    plan = await step(f"{name} : que faut-il faire ?", plan_model, run, name)
+    if plan.action == "wait":
+        raise no_dataset(run, name)
+    if plan.action == "nothing":
+        return unchanged(run, plan)
+    examples = await step(f"{name} : préparation des exemples", prepare_examples, run, plan) if needs_examples(plan) else None
+    versions, trained = [], []
+    for index, candidate in enumerate(plan.candidates):
+        title = f"{name} : entraînement de {candidate.label}" if candidate.version is None else f"{name} : {candidate.label}, déjà fait"
+        version, new = await step(title, candidate_version, run, plan, index, examples)
+        versions.append(version)
+        trained += [version.number] if new else []
+    return await step(f"{name} : choix du champion", promote_best, run, plan, versions, trained, examples)

@@ -1,0 +1,62 @@
+"""Bring data in: receive, parse, audit, publish. Every dataset of a project, or one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from flows import artifacts
+from flows.errors import Conflict, Refused
+from flows.prefect_run import ProjectName, flow_context, step
+from flows.steps import Run
+from flows.steps.audit import audit
+from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, publish, receive, without_loading
+from flows.steps.parse import parse
+from flows.steps.pipeline import RunResult
+from flows.steps.plan import plan_dataset, require_bucket
+
+DatasetName = Annotated[str | None, Field(title="Jeu de données", description="Laisser vide pour tous les jeux de données du projet.")]
+
+
+@flow(name="ingest", flow_run_name="{project}")
+async def ingest(project: ProjectName, dataset: DatasetName = None) -> RunResult:
+    """Charge les données du projet : réception, lecture, contrôles, publication d'une nouvelle version."""
+    async with flow_context(project) as run:
+        require_bucket(run)
+        result = RunResult(project, run.project.title, run.id)
+        for name in [dataset] if dataset else run.project.datasets:
+            await artifacts.attempt(result, name, load(run, name))
+        await artifacts.show_datasets(run, result)
+    return artifacts.finish(result)
+
+
+async def load(run: Run, name: str) -> LoadOutcome:
+    """One dataset. Raises: Refused, with the outcome as payload, when the load is refused."""
+    outcome = await _load(run, name)
+    if outcome.refused:
+        error = Refused(f"{name}: " + "; ".join(outcome.reasons), hint=f"socle show {run.project.name}/{name}")
+        error.payload = outcome
+        raise error
+    return outcome
+
+
+async def _load(run: Run, name: str) -> LoadOutcome:
+    plan = await step(f"{name} : que faut-il faire ?", plan_dataset, run, name)
+    if plan.action == "load":
+        plan = await step(f"{name} : réception", receive, run, plan)
+    if plan.action == "check":
+        return await step(f"{name} : nouveau contrôle", check_again, run, plan)
+    if (ended := without_loading(run, plan)) is not None:
+        return ended
+    parsed = await step(f"{name} : lecture", parse, run, plan)
+    for _ in range(ATTEMPTS):
+        audited = await step(f"{name} : contrôles", audit, run, plan, parsed)
+        try:
+            return await step(f"{name} : publication", publish, run, plan, audited)
+        except Conflict:  # somebody committed since the audit: look again, audit again
+            plan = receive(run, plan_dataset(run, name, plan.files))
+            if (ended := without_loading(run, plan)) is not None:
+                return ended
+    raise Conflict(f"{run.project.name}/{name}: other writers committed {ATTEMPTS} times meanwhile", hint="run again")

@@ -1,0 +1,24 @@
+"""The main job: ingest and check every dataset of a project, fine-tune what changed, promote."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows import artifacts
+from flows.finetune import finetune
+from flows.ingest import ingest
+from flows.prefect_run import ProjectName, flow_context
+from flows.steps.pipeline import RunResult
+
+
+@flow(name="pipeline", flow_run_name="{project}")
+async def pipeline(project: ProjectName) -> RunResult:
+    """Tout le projet : charge et contrôle les données, entraîne ce qui a changé, promeut le meilleur modèle frugal."""
+    async with flow_context(project) as run:
+        result = RunResult(project, run.project.title, run.id)
+        for name in run.project.datasets:
+            await artifacts.merge(result, name, ingest(project, name))
+        for name in run.project.models:
+            await artifacts.merge(result, name, finetune(project, name))
+        await artifacts.show_run(run, result)
+    return artifacts.finish(result)

@@ -1,0 +1,82 @@
+"""The result of a whole run, and the plain way to get it (flows/pipeline.py runs the same parts as Prefect flows)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flows.errors import Refused, SocleError
+from flows.steps import Run
+from flows.steps.finetune import ModelOutcome, finetune_model
+from flows.steps.ingest import LoadOutcome, load_dataset
+from flows.steps.plan import plan_project
+
+
+@dataclass
+class RunResult:
+    """What a run of a project did. One part that fails does not stop the others that do not need it."""
+
+    project: str
+    title: str
+    run: str
+    datasets: list[LoadOutcome] = field(default_factory=list)
+    models: list[ModelOutcome] = field(default_factory=list)
+    failures: list[tuple[str, SocleError]] = field(default_factory=list)
+    """(dataset or model, why it stopped)."""
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    """(step, seconds)."""
+
+    @property
+    def did_nothing(self) -> bool:
+        actions = {d.action for d in self.datasets} | {m.action for m in self.models}
+        return not self.failures and actions <= {"nothing"}
+
+    @property
+    def exit_code(self) -> int:
+        """The gravest: 3 a system failed, 2 configuration, 1 refused, 0 done."""
+        refused = [1 for d in self.datasets if d.refused]
+        return max([error.exit_code for _, error in self.failures] + refused, default=0)
+
+    def error(self) -> SocleError | None:
+        """One error that stands for all that went wrong, with this result as its payload."""
+        lines = [f"{d.dataset}: refused – {'; '.join(d.reasons)}" for d in self.datasets if d.refused]
+        lines += [f"{name}: {error.message}" for name, error in self.failures]
+        if not lines:
+            return None
+        gravest = max((e for _, e in self.failures), key=lambda e: e.exit_code, default=None)
+        kind = type(gravest) if gravest and gravest.exit_code == self.exit_code else Refused
+        summary = kind(
+            "\n".join(lines), where=gravest.where if gravest else "", hint=gravest.hint if gravest else f"socle ls {self.project}"
+        )
+        summary.payload = self
+        return summary
+
+    def attempt(self, name: str, work: Callable[[], LoadOutcome | ModelOutcome]) -> None:
+        """Run one part; keep its outcome or its failure."""
+        try:
+            self.add(work())
+        except SocleError as error:
+            self.failed(name, error)
+
+    def add(self, outcome: LoadOutcome | ModelOutcome) -> None:
+        if isinstance(outcome, LoadOutcome):
+            self.datasets.append(outcome)
+        else:
+            self.models.append(outcome)
+
+    def failed(self, name: str, error: SocleError) -> None:
+        if isinstance(error.payload, LoadOutcome):  # a refused load is an outcome, not a failure
+            self.add(error.payload)
+        else:
+            self.failures.append((name, error))
+
+
+def run_plain(run: Run) -> RunResult:
+    """Ingest and check every dataset, fine-tune what changed, promote: without Prefect."""
+    plan_project(run, models=False)
+    result = RunResult(run.project.name, run.project.title, run.id)
+    for name in run.project.datasets:
+        result.attempt(name, lambda name=name: load_dataset(run, name))  # type: ignore[misc]
+    for name in run.project.models:
+        result.attempt(name, lambda name=name: finetune_model(run, name))  # type: ignore[misc]
+    return result
