@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
-from pydantic import Field
 
 from flows import artifacts
 from flows.errors import Refused
-from flows.ingest import DatasetName
-from flows.prefect_run import ProjectName, flow_context, step
+from flows.prefect_run import flow_context, step
 from flows.quality.results import CheckReport
 from flows.steps.check import check_dataset
 
-VersionNumber = Annotated[int | None, Field(title="Version", ge=1, description="Laisser vide pour la plus récente.")]
-
 
 @flow(name="check", flow_run_name="{project}")
-async def check(project: ProjectName, dataset: DatasetName = None, version: VersionNumber = None) -> list[CheckReport]:
+async def check(project: str, dataset: str | None = None, version: int | None = None) -> list[CheckReport]:
     """Contrôle à nouveau des données déjà publiées. Rien n'est modifié ni retiré."""
     reports = []
     async with flow_context(project) as run:

@@ -29,6 +29,15 @@ PURPOSES = {
 }
 
 
+FORM = {
+    "project": ("Projet", "Le projet de ce déploiement."),
+    "dataset": ("Jeu de données", "Laisser vide pour tous les jeux de données du projet."),
+    "model": ("Modèle", "Laisser vide pour tous les modèles du projet."),
+    "version": ("Version", "Un numéro de version ; laisser vide pour la plus récente."),
+}
+"""Parameter -> title and explanation in run forms. Prefect overwrites titles that a signature gives, so they are set here."""
+
+
 @dataclass(frozen=True)
 class Deployment:
     """What one entry of the list says; `project` gives the choices of its form."""
@@ -88,7 +97,7 @@ async def apply(deployments: list[Deployment]) -> None:
 
 
 async def to_prefect(deployment: Deployment) -> RunnerDeployment:
-    from prefect.deployments.runner import EntrypointType
+    from prefect.flows import EntrypointType
     from prefect.schedules import Cron
 
     flow = getattr(importlib.import_module(f"flows.{deployment.flow}"), deployment.flow)
@@ -102,17 +111,17 @@ async def to_prefect(deployment: Deployment) -> RunnerDeployment:
         entrypoint_type=EntrypointType.MODULE_PATH,
         enforce_parameter_schema=True,
     )
-    offer_choices(made._parameter_openapi_schema.properties, deployment.choices)
+    describe_form(made._parameter_openapi_schema.properties, deployment.choices)
     return made
 
 
-def offer_choices(properties: dict[str, Any], choices: dict[str, list[str]]) -> None:
-    """Turn names in a form's JSON schema into choices. A parameter that may be empty keeps that possibility."""
-    for name, values in choices.items():
-        if name not in properties:
+def describe_form(properties: dict[str, Any], choices: dict[str, list[str]]) -> None:
+    """Titles, explanations and choices in a form's JSON schema. A parameter that may be empty keeps that possibility."""
+    for name, field in properties.items():
+        field["title"], field["description"] = FORM[name]
+        if name not in choices:
             continue
-        field = properties[name]
         if "anyOf" in field:
-            field["anyOf"] = [{"type": "string", "enum": values}, {"type": "null"}]
+            field["anyOf"] = [{"type": "string", "enum": choices[name]}, {"type": "null"}]
         else:
-            field["enum"] = values
+            field["enum"] = choices[name]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
-from pydantic import Field
 
 from flows import artifacts
-from flows.prefect_run import ProjectName, flow_context, step
+from flows.prefect_run import flow_context, step
 from flows.steps import Run
 from flows.steps.finetune import (
     ModelOutcome,
@@ -22,11 +19,9 @@ from flows.steps.finetune import (
 from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_model, require_bucket
 
-ModelName = Annotated[str | None, Field(title="Modèle", description="Laisser vide pour tous les modèles du projet.")]
-
 
 @flow(name="finetune", flow_run_name="{project}")
-async def finetune(project: ProjectName, model: ModelName = None) -> RunResult:
+async def finetune(project: str, model: str | None = None) -> RunResult:
     """Entraîne ce qui a changé, compare les candidats, et promeut le champion."""
     async with flow_context(project) as run:
         require_bucket(run)

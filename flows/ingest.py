@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
-from pydantic import Field
 
 from flows import artifacts
 from flows.errors import Conflict, Refused
-from flows.prefect_run import ProjectName, flow_context, step
+from flows.prefect_run import flow_context, step
 from flows.steps import Run
 from flows.steps.audit import audit
 from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, publish, receive, without_loading
@@ -17,11 +14,9 @@ from flows.steps.parse import parse
 from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_dataset, require_bucket
 
-DatasetName = Annotated[str | None, Field(title="Jeu de données", description="Laisser vide pour tous les jeux de données du projet.")]
-
 
 @flow(name="ingest", flow_run_name="{project}")
-async def ingest(project: ProjectName, dataset: DatasetName = None) -> RunResult:
+async def ingest(project: str, dataset: str | None = None) -> RunResult:
     """Charge les données du projet : réception, lecture, contrôles, publication d'une nouvelle version."""
     async with flow_context(project) as run:
         require_bucket(run)

@@ -7,12 +7,12 @@ from prefect import flow
 from flows import artifacts
 from flows.finetune import finetune
 from flows.ingest import ingest
-from flows.prefect_run import ProjectName, flow_context
+from flows.prefect_run import flow_context
 from flows.steps.pipeline import RunResult
 
 
 @flow(name="pipeline", flow_run_name="{project}")
-async def pipeline(project: ProjectName) -> RunResult:
+async def pipeline(project: str) -> RunResult:
     """Tout le projet : charge et contrôle les données, entraîne ce qui a changé, promeut le meilleur modèle frugal."""
     async with flow_context(project) as run:
         result = RunResult(project, run.project.title, run.id)

@@ -8,19 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import anyio.to_thread
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
-from pydantic import Field
 
 from flows import progress
 from flows.steps import Run, open_run
 
 Result = TypeVar("Result")
-ProjectName = Annotated[str, Field(title="Projet", description="Le nom du projet.")]
 LOG_EVERY_S = 10.0  # seconds between two lines about one step
 
 

@@ -3,12 +3,10 @@
 The tests talk to a real gateway, since what Socle leans on (conditional writes, error codes) differs between servers.
 It needs Debian's packages, and neither systemd nor docker. Run it as a script (--help), or import start() and stop().
 """
+# ruff: noqa: T201 (a script speaks by print)
 # No `from __future__ import annotations`: it breaks dataclasses in a module that importlib left out of sys.modules.
 
 import argparse
-import contextlib
-import functools
-import http.client
 import json
 import os
 import secrets
@@ -20,21 +18,22 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 HOST = "127.0.0.1"
 PORT = 9100
 MEMORY_GIB = 4
-DIR = Path(os.environ.get("TMPDIR") or "/tmp") / "socle-s3"
+DIR = Path(os.environ.get("TMPDIR") or "/tmp") / "socle-s3"  # noqa: S108 (the folder is made private, or refused)
 MARKER = ".socle-s3-server"
 USERS = ("socle", "lecteur")
 DAEMONS = ("client.rgw.a", "osd.0", "mon.a")  # in the order to end them: each would wait in vain for the next
 PROGRAMS = ("ceph-authtool", "monmaptool", "ceph-mon", "ceph", "ceph-osd", "radosgw", "radosgw-admin")
-INSTALL = "apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common"
 STEP_SECONDS = 60.0
 TERM_SECONDS = 10.0
-TAIL_LINES = 15
 
 
 class StartError(RuntimeError):
@@ -66,11 +65,13 @@ def start(dir: Path | str, port: int = PORT, memory_gib: int = MEMORY_GIB) -> Se
     base = Path(dir).resolve()
     _check(base)
     stop(base)
-    with _held(port) as gateway, _held(0) as monitor, contextlib.ExitStack() as undo:
+    # Both ports are held until their daemons take them: a free one may otherwise go to a connection made in between.
+    with socket.create_server((HOST, port)) as gateway, socket.create_server((HOST, 0)) as monitor, ExitStack() as undo:
         undo.callback(_end_daemons, base)
         _lay_out(base, _conf_text(base, gateway.getsockname()[1], monitor.getsockname()[1], memory_gib))
         try:
-            server = _boot(base, gateway, monitor)
+            with ThreadPoolExecutor(1) as apart:  # Ctrl-C and TERM cannot come between a fork and the note of its pid
+                server = apart.submit(_boot, base, gateway, monitor).result()
         except StartError as error:
             raise StartError(f"{error}\n{_log_tails(base)}") from error
         undo.pop_all()
@@ -87,23 +88,11 @@ def stop(dir: Path | str) -> None:
 
 def _check(base: Path) -> None:
     """Say beforehand what would fail half-way, and refuse a folder that holds somebody's files."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        raise MissingPackages(f"{', '.join(missing)} not found: {INSTALL}")
+    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+        packages = "radosgw ceph-mon ceph-osd ceph-common"
+        raise MissingPackages(f"{', '.join(missing)} not found: apt-get install --no-install-recommends {packages}")
     if base.exists() and not (base / MARKER).is_file() and (not base.is_dir() or any(base.iterdir())):
         raise StartError(f"{base} exists and was not made by this script")
-
-
-def _held(port: int) -> socket.socket:
-    """Hold a port until its daemon takes it: a free one may otherwise go to any connection made in between."""
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the daemons do: closed connections are no owners
-    try:
-        held.bind((HOST, port))
-    except (OSError, OverflowError) as error:
-        held.close()
-        raise StartError(f"port {port} on {HOST} cannot be used: {error}") from error
-    return held
 
 
 def _lay_out(base: Path, conf: str) -> None:
@@ -117,10 +106,7 @@ def _lay_out(base: Path, conf: str) -> None:
 
 
 def _conf_text(base: Path, gateway_port: int, monitor_port: int, memory_gib: int) -> str:
-    """One copy of everything, few placement groups, no admin socket (the length of its path is limited).
-
-    The objecter's tick: a request sent before the OSD is up is sent again at the next one, by default 5 s later.
-    """
+    """Without cluster_addr, the OSD listens to everyone; without the tick, a request that beats it waits 5 s."""
     return f"""[global]
 fsid = {uuid.uuid4()}
 mon_host = v2:{HOST}:{monitor_port}/0
@@ -147,11 +133,9 @@ osd_objectstore = memstore
 memstore_device_bytes = {memory_gib << 30}
 rgw_frontends = beast endpoint={HOST}:{gateway_port} tcp_nodelay=1
 rgw_thread_pool_size = 64
-rgw_rados_pool_pg_num_min = 4
 rgw_exit_timeout_secs = 1
 rgw_gc_obj_min_wait = 5
 rgw_gc_processor_period = 5
-rgw_gc_processor_max_time = 5
 """
 
 
@@ -168,10 +152,10 @@ def _boot(base: Path, gateway: socket.socket, monitor: socket.socket) -> Server:
     _spawn(base, "osd.0", "ceph-osd", "-i", "0")
     gateway.close()
     _spawn(base, "client.rgw.a", "radosgw", "-n", "client.rgw.a")
-    if not _within(STEP_SECONDS, functools.partial(_answers, base, gateway_port)):
+    if not _within(STEP_SECONDS, _serves, base, gateway_port):
         raise StartError(f"the gateway did not answer within {STEP_SECONDS:.0f} s")
     server = Server(f"http://{HOST}:{gateway_port}", _create_users(base))
-    _require_alive(base)  # what answered may have been somebody else's server, ours ended by now
+    _serves(base, gateway_port)  # what answered before may have been somebody else's server, ours ended by now
     return server
 
 
@@ -179,8 +163,8 @@ def _make_cephx_keys(base: Path) -> None:
     """Put every daemon's key in the file that the monitor takes in when made: no round trip for each afterwards."""
     (base / "keyring").touch(mode=0o600)
     for name in ("mon.", "client.admin", "osd.0", "client.rgw.a"):
-        caps = ("--cap", "mon", "allow *", "--cap", "osd", "allow *")
-        _step(base, "ceph-authtool", f"{base}/keyring", "--gen-key", "-n", name, *caps)
+        call = ("ceph-authtool", f"{base}/keyring", "--gen-key", "-n", name)
+        _step(base, *call, "--cap", "mon", "allow *", "--cap", "osd", "allow *")
 
 
 def _create_users(base: Path) -> dict[str, Credentials]:
@@ -197,18 +181,14 @@ def _create_users(base: Path) -> dict[str, Credentials]:
 def _step(base: Path, *command: str) -> None:
     """Run one command to its end."""
     process = _launch(base, *command)
-    try:
-        if not _within(STEP_SECONDS, lambda: process.poll() is not None) or process.returncode != 0:
-            raise StartError(f"{command[0]} failed, or took more than {STEP_SECONDS:.0f} s")
-    finally:
+    if not _within(STEP_SECONDS, lambda: process.poll() is not None) or process.returncode != 0:
         process.kill()
+        process.wait()
+        raise StartError(f"{command[0]} failed, or took more than {STEP_SECONDS:.0f} s")
 
 
 def _spawn(base: Path, name: str, *command: str) -> None:
-    """Start a daemon and note its pid at once.
-
-    Hence -f: radosgw notes its own pid only after it has left for the background, too late if the start is cut off.
-    """
+    """Start a daemon and note its pid at once: hence -f, since radosgw itself notes it some time after it forked."""
     daemon = _launch(base, *command, "-f")
     (base / "run" / f"{name}.pid").write_text(f"{daemon.pid}\n")
     _within(1, lambda: name in _running(base) or daemon.poll() is not None)  # Linux shows its arguments a moment later
@@ -216,37 +196,27 @@ def _spawn(base: Path, name: str, *command: str) -> None:
 
 
 def _launch(base: Path, *command: str) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own (Ctrl-C is for the tests alone), its errors kept: the rest shows keys.
-
-    The environment is ours less what leads Ceph to another cluster, or Debian's `ceph` (Python) to our packages.
-    """
+    """Start a program that Ctrl-C does not reach (it is for the tests), its errors kept; its output may show keys."""
     call, none = [*command, "-c", f"{base}/ceph.conf"], subprocess.DEVNULL
+    # Not ours: what leads Ceph to another cluster, or Debian's `ceph`, which is Python, to our packages.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CEPH_", "PYTHON"))}
-    with open(base / "log" / "out", "ab") as log:
+    with (base / "log" / "out").open("ab") as log:
         return subprocess.Popen(call, stdin=none, stdout=none, stderr=log, env=env, start_new_session=True)
 
 
-def _answers(base: Path, port: int) -> bool:
-    """Whether an anonymous request is answered as an S3 server does: the port opens before the gateway can serve."""
-    _require_alive(base)
-    with contextlib.closing(http.client.HTTPConnection(HOST, port, timeout=5)) as connection:
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-
-
-def _require_alive(base: Path) -> None:
-    """Notice a daemon that ended, rather than wait for it until the time is up."""
-    ended = sorted(set(DAEMONS) - set(_running(base)))
-    if ended:
+def _serves(base: Path, port: int) -> bool:
+    """Whether the gateway answers as S3 does, its port being open before; an error if a daemon of ours has ended."""
+    if ended := sorted(set(DAEMONS) - set(_running(base))):
         raise StartError(f"{', '.join(ended)} ended during the start")
+    with suppress(OSError, HTTPException), closing(HTTPConnection(HOST, port, timeout=5)) as connection:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    return False
 
 
 def _log_tails(base: Path) -> str:
     """The last lines of every log: where CI shows the failure, the folder is gone."""
-    tails = {path: path.read_text(errors="replace").splitlines()[-TAIL_LINES:] for path in (base / "log").iterdir()}
+    tails = {path: path.read_text(errors="replace").splitlines()[-15:] for path in (base / "log").iterdir()}
     return "\n".join(line for path, tail in sorted(tails.items()) if tail for line in (f"--- {path}", *tail))
 
 
@@ -254,16 +224,16 @@ def _end_daemons(base: Path) -> None:
     """End what this script started in `base`, one after the other, and nothing else: ask, wait, then insist."""
     for pid in _running(base).values():
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):
                 os.kill(pid, number)
-            if _within(TERM_SECONDS, functools.partial(_ended, pid)):
+            if _within(TERM_SECONDS, _ended, pid):
                 break
 
 
-def _within(seconds: float, done: Callable[[], bool]) -> bool:
+def _within(seconds: float, done: Callable[..., bool], *arguments: object) -> bool:
     """Wait for something to become true."""
     deadline = time.monotonic() + seconds
-    while not done():
+    while not done(*arguments):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -274,7 +244,7 @@ def _running(base: Path) -> dict[str, int]:
     """The pids of our daemons, in the order to end them; by the arguments, as the number may be another's by now."""
     pids = {}
     for name in DAEMONS:
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             pid = int((base / "run" / f"{name}.pid").read_text())
             arguments = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
             if f"{base}/ceph.conf" in arguments and not _ended(pid):
@@ -284,12 +254,11 @@ def _running(base: Path) -> dict[str, int]:
 
 def _ended(pid: int) -> bool:
     """Whether a process has ended, if only to wait for its parent; it is collected if that is us."""
-    with contextlib.suppress(ChildProcessError):
+    with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    try:
+    with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
+    return True
 
 
 def _print_status(base: Path) -> None:
@@ -320,7 +289,7 @@ def main() -> int:
             stop(arguments.dir)
         else:
             _print_status(arguments.dir.resolve())
-    except (StartError, OSError) as error:
+    except (StartError, OSError, OverflowError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, MissingPackages) else 3
     return 0

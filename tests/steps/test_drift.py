@@ -1,0 +1,65 @@
+"""Columns that are not those declared."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.errors import Refused
+from tests.conftest import csv_text
+
+DRIFTED = "id,texte,thème,lieu\nz1,bonjour,paie,Brest\n"
+
+
+def test_drift_refused_names_what_differs(load, data, history):
+    load()
+    data(DRIFTED)
+    with pytest.raises(Refused) as caught:
+        load()
+    assert caught.value.exit_code == 1
+    for word in ("'theme' is missing", "'thème'", "'lieu' is not declared", "demandes.csv"):
+        assert word in str(caught.value)
+    assert history() == [1]
+
+
+def test_drift_evolves_with_new_columns_as_text(load, data, edit, served):
+    edit("expectations:", "on_drift: evolve\n    expectations:")
+    load()
+    data(csv_text([("z1", "un", "paie", "29200")], header="id,texte,theme,code"))
+    load()
+    assert served() == [{"id": "z1", "texte": "un", "theme": "paie", "code": "29200"}]
+    data(csv_text([("z2", "deux")], header="id,texte"))
+    load()
+    assert served() == [{"id": "z2", "texte": "deux", "theme": None}]
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_drift_evolves_and_later_files_may_lack_the_column(load, data, edit, served, mode):
+    edit("expectations:", f"on_drift: evolve\n    mode: {mode}\n    expectations:")
+    data(csv_text([("a", "un", "paie")]))
+    load()
+    data(csv_text([("b", "deux", "paie", "x")], header="id,texte,theme,code"), "b.csv")
+    load()
+    data(csv_text([("c", "trois", "paie")]), "c.csv")
+    load()
+    assert [(r["id"], r["code"]) for r in served()] == [("a", None), ("b", "x"), ("c", None)]
+
+
+def test_drift_evolve_still_needs_the_key(load, data, edit, history):
+    edit("expectations:", "on_drift: evolve\n    expectations:")
+    data("texte,theme\nun,paie\n")
+    with pytest.raises(Refused, match="id"):
+        load()
+    assert history() == []
+
+
+def test_drift_quarantines_the_whole_file_and_keeps_the_others(load, data, edit, served, quarantined):
+    edit("on_failure: block", "on_failure: quarantine")
+    edit("expectations:", "on_drift: quarantine\n    expectations:")
+    data(DRIFTED, "drifted.csv")
+    outcome = load()
+    assert outcome.report.rows == {"read": 91, "kept": 90, "refused": 1, "total": 90}
+    [rules] = quarantined(outcome.report).values()
+    assert len(rules) == 1 and next(iter(rules)).startswith("drift:")
+    assert len(served()) == 90
+
+
