@@ -97,7 +97,7 @@ async def apply(deployments: list[Deployment]) -> None:
 
 
 async def to_prefect(deployment: Deployment) -> RunnerDeployment:
-    from prefect.flows import EntrypointType
+    from prefect.types.entrypoint import EntrypointType
     from prefect.schedules import Cron
 
     flow = getattr(importlib.import_module(f"flows.{deployment.flow}"), deployment.flow)

@@ -16,8 +16,8 @@ from random import Random
 SEED, COUNT = 2025, 1500
 COLUMNS = ["id", "recu_le", "canal", "texte", "theme"]
 
-VAGUE = 0.10  # share of messages whose words say nothing of their theme
-CROSSED = 0.30  # share of the others that also mention a matter of another theme
+VAGUE = 0.07  # share of messages whose words say nothing of their theme
+CROSSED = 0.20  # share of the others that also mention a matter of another theme
 MISTYPED = 0.25  # share of messages with typing errors
 
 SHARES = {
