@@ -14,7 +14,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from flows import links
 from flows.errors import SocleError
 from flows.lake.datasets import DatasetVersion
-from flows.quality.docs import VERDICTS, number, sentence
+from flows.quality.docs import VERDICTS, number, reasons, sentence
 from flows.quality.results import CheckReport
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome
@@ -140,7 +140,7 @@ def _report_text(report: CheckReport) -> str:
         f"{number(rows['read'])} lignes lues, {number(rows['kept'])} gardées, {number(rows['refused'])} écartées ; "
         f"{report.passed} contrôles satisfaits sur {len(report.results)}.",
     ]
-    return "\n\n".join(lines + [f"- {reason}" for reason in report.reasons])
+    return "\n\n".join(lines + [f"- {reason}" for reason in reasons(report)])
 
 
 def _model_text(run: Run, outcome: ModelOutcome) -> str:

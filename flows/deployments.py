@@ -97,8 +97,8 @@ async def apply(deployments: list[Deployment]) -> None:
 
 
 async def to_prefect(deployment: Deployment) -> RunnerDeployment:
-    from prefect.types.entrypoint import EntrypointType
     from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
 
     flow = getattr(importlib.import_module(f"flows.{deployment.flow}"), deployment.flow)
     schedule = deployment.schedule

@@ -19,6 +19,17 @@ from flows import progress
 from flows.steps import Run, open_run
 
 Result = TypeVar("Result")
+STEPS = {
+    "receiving": "réception",
+    "reading": "lecture",
+    "checking": "contrôles",
+    "publishing": "publication",
+    "preparing": "préparation des exemples",
+    "training": "entraînement",
+    "evaluating": "évaluation",
+    "committing": "enregistrement",
+    "deciding": "choix du champion",
+}
 LOG_EVERY_S = 10.0  # seconds between two lines about one step
 
 
@@ -43,6 +54,13 @@ async def flow_context(project: str) -> AsyncIterator[Run]:
             yield run
 
 
+def in_french(step: str) -> str:
+    """`articles: training tfidf` -> `articles : entraînement de tfidf`. Terminals show steps in English, runs in French."""
+    subject, _, action = step.partition(": ")
+    verb, _, rest = action.partition(" ")
+    return f"{subject} : {STEPS.get(verb, verb)}" + (f" de {rest}" if rest else "")
+
+
 class PrefectLog:
     """Progress in the run's log: the start of a step, a line every ten seconds, its end."""
 
@@ -52,16 +70,16 @@ class PrefectLog:
 
     def started(self, name: str, unit: str, total: float | None) -> None:
         self.state[name] = (total, unit, 0.0, time.monotonic())
-        self.logger.info("%s …", name)
+        self.logger.info("%s …", in_french(name))
 
     def advanced(self, name: str, amount: float) -> None:
         total, unit, done, last = self.state[name]
         done, now = done + amount, time.monotonic()
         if now - last >= LOG_EVERY_S:
-            share = f"{done / total:.0%}" if total else f"{done:,.0f} {unit}".replace(",", "\u202f")
-            self.logger.info("%s : %s", name, share)
+            share = f"{done / total:.0%}".replace("%", " %") if total else f"{done:,.0f} {unit}".replace(",", "\u202f")
+            self.logger.info("%s : %s", in_french(name), share)
             last = now
         self.state[name] = (total, unit, done, last)
 
     def ended(self, name: str, seconds: float, failed: bool) -> None:
-        self.logger.log(40 if failed else 20, "%s : %s (%.1f s)", name, "échec" if failed else "fait", seconds)
+        self.logger.log(40 if failed else 20, "%s : %s (%.1f s)", in_french(name), "échec" if failed else "fait", seconds)

@@ -106,7 +106,9 @@ def _show_dataset(version: DatasetVersion, lake: Lake, rows: int, json: bool) ->
     from flows.lake import keys
     from flows.lake.datasets import Dataset
 
-    frame = Dataset(lake, version.project, version.dataset).scan(version.number).head(rows).collect()
+    table = Dataset(lake, version.project, version.dataset)
+    with table.reading():
+        frame = table.scan(version.number).head(rows).collect()
     docs = lake.table_uri(version.project, keys.check_docs(version.dataset, version.load.load_id))
     if json:
         display.as_json({"version": version, "docs": docs, "rows": frame.to_dicts()})

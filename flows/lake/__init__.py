@@ -61,7 +61,7 @@ class Lake:
 
     @property
     def storage_options(self) -> dict[str, str] | None:
-        """What deltalake and Polars need to reach the tables."""
+        """What deltalake needs to reach the tables."""
         if self.is_local:
             return None
         s = self.settings
@@ -77,6 +77,12 @@ class Lake:
             "timeout": f"{s.s3_read_timeout_s}s",
             "max_retries": str(s.s3_retries),
         }
+
+    @property
+    def reader_options(self) -> dict[str, str] | None:
+        """The same for Polars, which reads the data files itself and takes no other keys than the service's."""
+        options = self.storage_options
+        return {k: v for k, v in options.items() if k.startswith("aws_") and k != "aws_conditional_put"} if options else None
 
     @cached_property
     def _client(self) -> Minio:

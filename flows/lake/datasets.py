@@ -123,11 +123,23 @@ class Dataset:
         )
 
     def scan(self, version: int) -> pl.LazyFrame:
-        """The rows of Delta version `version`. Nothing is read until collected."""
+        """The rows of Delta version `version`. Nothing is read until collected: do that inside `reading()`."""
         import polars as pl
 
+        # Not with our DeltaTable: Polars would take over its options, and it refuses those that only deltalake knows.
         with self._errors():
-            return pl.scan_delta(self.uri, version=version, storage_options=self.lake.storage_options)
+            return pl.scan_delta(self.uri, version=version, storage_options=self.lake.reader_options)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Failures of the storage while rows of `scan` are read -> StorageError."""
+        import polars as pl
+
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError) as error:
+            text = str(error).splitlines()[0][:300]
+            raise StorageError(f"rows of {self.project}/{self.name} cannot be read: {text}", where=self.uri, hint="socle doctor") from None
 
     # -- writing
 

@@ -67,7 +67,8 @@ class Quarantine(Dataset):
         if version is None:
             return []
         found = self.scan(version).filter(pl.col("load_id") == load_id)
-        lines = (found.head(limit) if limit else found).collect().to_dicts()
+        with self.reading():
+            lines = (found.head(limit) if limit else found).collect().to_dicts()
         return [line | {"row": json.loads(line["row"])} for line in lines]
 
 

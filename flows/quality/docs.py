@@ -6,6 +6,7 @@ network they are blank. See docs/decisions/0004-data-docs.md.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,49 @@ def sentence(result: CheckResult) -> str:
     return known.format_map(_Any(result.arguments)) if known else f"{result.rule} {result.arguments}"
 
 
+RULES = {
+    "key": "clé « {} » en double",
+    "type": "« {} » n'a pas le type déclaré",
+    "required": "« {} » manque",
+    "drift": "colonnes différentes de celles déclarées ({})",
+}
+
+
+def rule(name: str, results: list[CheckResult]) -> str:
+    """A rule that refused rows, in French: the expectation's own sentence, or what the contract asks."""
+    for result in results:
+        if result.rule == name:
+            return sentence(result)
+    kind, _, rest = name.partition(":")
+    if kind in ("key", "type"):
+        rest = rest.partition(":")[0]
+    return RULES[kind].format(rest) if kind in RULES else name
+
+
+def reasons(report: CheckReport) -> list[str]:
+    """Why a load was refused or flagged, for project teams: one sentence each."""
+    lines = []
+    for r in report.failed:
+        if r.severity != "critical":
+            continue
+        if r.error:
+            lines.append(f"« {sentence(r)} » n'a pas pu être évalué : {r.error}")
+        else:
+            found = f"{number(r.unexpected)} ligne(s) en cause" if r.unexpected is not None else f"constaté : {number(r.observed)}"
+            lines.append(f"Non satisfait : {sentence(r)} ({found})")
+    failed = {r.rule for r in report.failed}
+    refused = sorted(report.refused_by_rule.items(), key=lambda item: -item[1])
+    lines += [f"{number(count)} ligne(s) écartée(s) : {rule(name, report.results)}" for name, count in refused if name not in failed]
+    if not report.rows["kept"]:
+        lines.append("Aucune ligne ne reste après les contrôles")
+    return lines
+
+
+def moment(iso: str) -> str:
+    """An ISO time as people write it: 24/11/2026 à 01:17 UTC."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%d/%m/%Y à %H:%M} UTC" if iso else ""
+
+
 def number(value: Any, digits: int = 3) -> str:
     """A figure the French way: thin spaces between thousands, a decimal comma, rounded."""
     if value is None:
@@ -70,5 +114,7 @@ def render(report: CheckReport, title: str) -> str:
         css=css,
         meaning=meaning,
         results=[(r, sentence(r), SEVERITIES[r.severity]) for r in ordered],
-        refused=sorted(report.refused_by_rule.items(), key=lambda item: -item[1]),
+        refused=[(rule(name, report.results), count) for name, count in sorted(report.refused_by_rule.items(), key=lambda i: -i[1])],
+        reasons=reasons(report),
+        at=moment(report.at),
     )

@@ -46,7 +46,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
     based_on = table.delta_version()
     adds = plan.current is not None and based_on is not None and declared.mode != "replace"
     old = table.scan(based_on) if adds and based_on is not None else None
-    with progress.step(f"{plan.name}: checking"):
+    with progress.step(f"{plan.name}: checking"), table.reading():
         rows, refused = parsed.kept(), [parsed.refused()]
         before = count_rules(parsed.refused())
         refused_rows = parsed.refused().select(pl.len()).collect().item()
@@ -93,8 +93,9 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
 
 def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, check: str) -> CheckReport:
     """Check a version that is already published; it is flagged at most, never taken back."""
-    rows = Dataset(run.lake, run.project.name, name).scan(version.number)
-    with progress.step(f"{name}: checking"):
+    table = Dataset(run.lake, run.project.name, name)
+    rows = table.scan(version.number)
+    with progress.step(f"{name}: checking"), table.reading():
         results = [e.result for e in _evaluate(run, name, rows, None)]
     failed = any(not r.success and r.severity == "critical" for r in results)
     total = version.load.rows.get("total", 0)

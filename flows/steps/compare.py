@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.lake import Lake
 from flows.lake.datasets import Dataset, DatasetVersion
@@ -10,13 +10,21 @@ from flows.lake.models import ModelVersion
 from flows.steps import open_run
 from flows.steps.fingerprints import changed
 
+if TYPE_CHECKING:
+    import polars as pl
+
 
 def diff_datasets(lake: Lake, old: DatasetVersion, new: DatasetVersion) -> dict[str, Any]:
     """Columns and, where the dataset has a key, rows added, removed and changed; otherwise whole rows that differ."""
+    table = Dataset(lake, old.project, old.dataset)
+    before, after = table.scan(old.number), Dataset(lake, new.project, new.dataset).scan(new.number)
+    with table.reading():
+        return _differences(old, new, before, after)
+
+
+def _differences(old: DatasetVersion, new: DatasetVersion, before: pl.LazyFrame, after: pl.LazyFrame) -> dict[str, Any]:
     import polars as pl
 
-    before = Dataset(lake, old.project, old.dataset).scan(old.number)
-    after = Dataset(lake, new.project, new.dataset).scan(new.number)
     columns_before, columns_after = before.collect_schema(), after.collect_schema()
     common = [c for c in columns_before.names() if c in columns_after.names()]
     found: dict[str, Any] = {

@@ -88,8 +88,10 @@ def prepare_examples(run: Run, plan: ModelPlan) -> Examples:
     assert plan.dataset is not None
     model = run.project.models[plan.name]
     with progress.step(f"{plan.name}: preparing"):
-        rows = Dataset(run.lake, run.project.name, model.dataset).scan(plan.dataset.number)
-        return prepare(rows, model, run.project.datasets[model.dataset].key, run.work / "examples" / plan.name)
+        table = Dataset(run.lake, run.project.name, model.dataset)
+        with table.reading():
+            key = run.project.datasets[model.dataset].key
+            return prepare(table.scan(plan.dataset.number), model, key, run.work / "examples" / plan.name)
 
 
 def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples | None) -> tuple[ModelVersion, bool]:

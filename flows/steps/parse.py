@@ -223,8 +223,9 @@ def _refuse_double_keys(run: Run, plan: DatasetPlan, folder: Path) -> None:
     double = ~where.select(pl.struct(declared.key).is_first_distinct()).to_series()
     known = pl.Series([False]).new_from_index(0, where.height)
     if declared.mode == "append" and plan.current is not None:
-        table = Dataset(run.lake, run.project.name, plan.name).scan(plan.current.number)
-        there = table.select(declared.key).unique().with_columns(__there=pl.lit(True)).collect()
+        table = Dataset(run.lake, run.project.name, plan.name)
+        with table.reading():
+            there = table.scan(plan.current.number).select(declared.key).unique().with_columns(__there=pl.lit(True)).collect()
         known = where.join(there, on=declared.key, how="left", maintain_order="left")["__there"].fill_null(False)
     if not (double | known).any():
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -54,7 +55,7 @@ def _body(f: dict[str, Any]) -> str:
     return f"""# {f["title"]}
 
 Modèle `{f["reference"]}` du projet de {f["ministry"]} ; équipe {f["team"]} ({f["email"]}).
-Fait le {f["made"]["at"]} par {f["made"]["who"]}.
+Fait le {_day(f["made"]["at"])} par {f["made"]["who"]}.
 
 ## À quoi il sert
 
@@ -134,7 +135,11 @@ def _limits(f: dict[str, Any]) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(f"« {n} »" for n in names[:20]) + (" …" if len(names) > 20 else "")
+    return ", ".join(f"«\u00a0{n}\u00a0»" for n in names[:20]) + (" …" if len(names) > 20 else "")
+
+
+def _day(iso: str) -> str:
+    return f"{datetime.fromisoformat(iso):%d/%m/%Y}"
 
 
 def _decimal(value: float | None, digits: int = 3) -> str:

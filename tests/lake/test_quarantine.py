@@ -1,0 +1,110 @@
+"""Refused rows are kept once a load, whatever happens to the run."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from flows.lake import Lake
+from flows.lake.quarantine import Quarantine
+from tests.lake.support import read_rows
+
+EMPTY = {"file": pl.String, "row_number": pl.Int64, "rules": pl.List(pl.String), "row": pl.String}
+
+
+def refused(count: int, file: str = "demandes.csv") -> pl.LazyFrame:
+    return pl.LazyFrame(
+        {
+            "file": [file] * count,
+            "row_number": list(range(1, count + 1)),
+            "rules": [["texte: vide", "id: en double"][: 1 + n % 2] for n in range(count)],
+            "row": [json.dumps({"id": f"d{n}", "texte": 'é "\n'}) for n in range(count)],
+        },
+        schema=EMPTY,
+    )
+
+
+def stored(quarantine: Quarantine) -> list[tuple[str, int]]:
+    """(load_id, row_number) of everything in the table, read past Quarantine."""
+    version = quarantine.delta_version()
+    return sorted((row["load_id"], row["row_number"]) for row in read_rows(quarantine.lake, quarantine.uri, version))
+
+
+def test_refused_rows_come_back_with_every_rule(quarantine: Quarantine) -> None:
+    assert quarantine.add(refused(3), "load-1", "run-1") == 1
+    assert quarantine.rows("load-1")[1] == {
+        "load_id": "load-1",
+        "run": "run-1",
+        "file": "demandes.csv",
+        "row_number": 2,
+        "rules": ["texte: vide", "id: en double"],
+        "row": {"id": "d1", "texte": 'é "\n'},
+    }
+    assert len(quarantine.rows("load-1", limit=2)) == 2
+
+
+def test_nothing_refused_writes_nothing(quarantine: Quarantine) -> None:
+    assert quarantine.add(refused(0), "load-1", "run-1") is None
+    assert quarantine.delta_version() is None
+    assert (quarantine.version_of("load-1"), quarantine.rows("load-1")) == (None, [])
+
+
+def test_a_load_that_is_run_again_writes_its_rows_once(quarantine: Quarantine) -> None:
+    first = quarantine.add(refused(3), "load-1", "run-1")
+    other = quarantine.add(refused(2, "autre.csv"), "load-2", "run-2")
+    assert quarantine.add(refused(3), "load-1", "run-3") == first
+    assert quarantine.delta_version() == other == first + 1
+    assert stored(quarantine) == [("load-1", 1), ("load-1", 2), ("load-1", 3), ("load-2", 1), ("load-2", 2)]
+    assert {row["run"] for row in quarantine.rows("load-1")} == {"run-1"}
+
+
+def test_loads_are_shown_apart(quarantine: Quarantine) -> None:
+    quarantine.add(refused(3), "load-1", "run-1")
+    quarantine.add(refused(2, "autre.csv"), "load-2", "run-2")
+    assert {row["file"] for row in quarantine.rows("load-2")} == {"autre.csv"}
+    assert len(quarantine.rows("load-1")) == 3
+    assert quarantine.rows("load-3") == []
+
+
+def test_the_quarantine_of_a_dataset_is_not_the_dataset_nor_another(lake: Lake, quarantine: Quarantine, dataset) -> None:
+    quarantine.add(refused(1), "load-1", "run-1")
+    assert dataset.history() == []
+    assert quarantine.history() == []  # refused rows are not a version of anything
+    assert Quarantine(lake, "essai", "autres").rows("load-1") == []
+
+
+def test_another_load_that_comes_between_is_kept_too(lake: Lake, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our write is refused once, then follows the other."""
+    quarantine.add(refused(1), "load-0", "run-0")
+    import deltalake
+
+    write, calls = deltalake.write_deltalake, []
+
+    def late(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 1:
+            assert Quarantine(lake, "essai", "demandes").add(refused(2), "load-1", "run-1") == 2
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(deltalake, "write_deltalake", late)
+    assert quarantine.add(refused(1), "load-2", "run-2") == 3
+    assert stored(quarantine) == [("load-0", 1), ("load-1", 1), ("load-1", 2), ("load-2", 1)]
+
+
+def test_the_same_load_that_comes_between_is_written_once(lake: Lake, quarantine: Quarantine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run of the load ends its write after ours looked whether there is one."""
+    quarantine.add(refused(1), "load-0", "run-0")
+    look, calls = Quarantine.version_of, []
+
+    def slow(self: Quarantine, load_id: str) -> int | None:
+        seen = look(self, load_id)
+        calls.append(1)
+        if len(calls) == 1:
+            Quarantine(lake, "essai", "demandes").add(refused(2), "load-1", "run-1")
+        return seen
+
+    monkeypatch.setattr(Quarantine, "version_of", slow)
+    assert quarantine.add(refused(2), "load-1", "run-2") == 2
+    assert stored(quarantine) == [("load-0", 1), ("load-1", 1), ("load-1", 2)]
