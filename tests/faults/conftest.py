@@ -56,7 +56,7 @@ def _prepare(zygote: Zygote, folder: Path, mode: str, scenario: str) -> Prepared
         assert zygote.run(tree)["runs"][0]["exit_code"] == 0
         add_rows(tree, mode, scenario)
     before, rows_before = Reader(tree).look(), Reader(tree).served()
-    shutil.copytree(tree, unkilled)
+    shutil.copytree(tree, unkilled, ignore=shutil.ignore_patterns("killed"))
     traced = zygote.run(unkilled, trace=True)
     return Prepared(
         tree, traced["labels"], points(traced["labels"]), traced["runs"][0]["exit_code"], Reader(unkilled).state(), before, rows_before
@@ -107,7 +107,7 @@ def victim(zygote: Zygote, prepared: Callable[[str, str], Prepared], tmp_path: P
     def copy(mode: str, scenario: str) -> Victim:
         found = prepared(mode, scenario)
         root = tmp_path / f"{mode}-{scenario}-{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(found.tree, root)
+        shutil.copytree(found.tree, root, ignore=shutil.ignore_patterns("killed"))
         return Victim(zygote, found, root)
 
     return copy

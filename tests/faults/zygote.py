@@ -110,7 +110,7 @@ def _answer(status: int, folder: Path) -> dict[str, Any]:
     if (folder / "result.json").exists():
         found |= json.loads((folder / "result.json").read_text())
     if found["status"] == "failed":
-        found["log"] = (folder / "log").read_text()
+        found["log"] = (folder / "log").read_text()[-3000:]
     return found
 
 

@@ -217,7 +217,7 @@ def test_no_key_leads_out_of_its_bucket(lake, key: str, tmp_path: Path) -> None:
         lambda: bucket.fetch(key, tmp_path / "copy"),
     ]
     for act in acts:
-        with pytest.raises(ValueError):  # noqa: PT011 - each storage words it its own way
+        with pytest.raises(ValueError):
             act()
     assert outside.get("a") == b"secret"
     assert listed(outside) == ["a"]

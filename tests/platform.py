@@ -1,0 +1,113 @@
+"""`socle up` for real: server, worker, docs and deployments of a small project, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import csv_text, rows, write_project
+
+SOCLE = Path(sys.executable).parent / "socle"
+START_S, RUN_S, STOP_S = 240, 180, 60  # limits, not expectations
+SCHEDULE = 'schedules:\n  pipeline: {cron: "0 4 * * 1", timezone: Europe/Paris}\n'
+
+
+@dataclass
+class Platform:
+    root: Path
+    ui: str
+    docs: str
+    process: subprocess.Popen[str]
+
+    def api(self, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.ui}/api/{path}", data=data, headers={"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def trigger(self, deployment: str, parameters: dict[str, Any]) -> str:
+        found = self.api(f"deployments/name/{deployment}")
+        return str(self.api(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
+
+    def wait(self, run_id: str) -> dict[str, Any]:
+        """The flow run once it has ended."""
+        deadline = time.monotonic() + RUN_S
+        while time.monotonic() < deadline:
+            run: dict[str, Any] = self.api(f"flow_runs/{run_id}")
+            if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                return run
+            time.sleep(1)
+        raise AssertionError(f"flow run {run_id} did not end in {RUN_S} s; worker log:\n{self.log('worker')}")
+
+    def artifacts(self, key: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.api("artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"})
+        return found
+
+    def log(self, name: str) -> str:
+        return (self.root / ".socle" / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def write_rows(self, count: int, *more: tuple[str, ...]) -> None:
+        path = self.root / "projects" / "essai" / "data" / "demandes.csv"
+        path.write_text(csv_text([*rows(count), *more]), encoding="utf-8")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[Platform]:
+    port, docs_port = free_port(), free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SOCLE_", "PREFECT_"))} | {"SOCLE_ROOT": str(root)}
+    command = [str(SOCLE), "up", "--port", str(port), "--docs-port", str(docs_port), "--json"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    platform = Platform(root, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{docs_port}", process)
+    try:
+        deadline = time.monotonic() + START_S
+        while not (root / ".socle" / "up.json").exists():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, "socle up was not ready in time"
+            time.sleep(0.5)
+        yield platform
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Ctrl-C, and which of its processes are still there afterwards."""
+    if process.poll() is not None:
+        return []
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=STOP_S)
+    return [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    root = tmp_path_factory.mktemp("platform")
+    folder = write_project(root)
+    with (folder / "project.yaml").open("a", encoding="utf-8") as file:
+        file.write(SCHEDULE)
+    broken = root / "projects" / "casse"
+    shutil.copytree(folder, broken)
+    (broken / "project.yaml").write_text("title: [", encoding="utf-8")
+    with running(root) as started:
+        yield started
