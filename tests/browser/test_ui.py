@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 CHROMIUM = os.environ.get("SOCLE_CHROMIUM", "/usr/bin/chromium")
 FLAGS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
+SCREENSHOTS = os.environ.get("SOCLE_SCREENSHOTS")  # read before tests clear the environment
 RUN_MS = 180_000
 
 
@@ -32,7 +33,7 @@ def page() -> Iterator[Page]:
 
 
 def look(page: Page, name: str) -> None:
-    if folder := os.environ.get("SOCLE_SCREENSHOTS"):
+    if folder := SCREENSHOTS:
         Path(folder).mkdir(parents=True, exist_ok=True)
         page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
 
