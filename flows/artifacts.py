@@ -150,6 +150,8 @@ def _model_text(run: Run, outcome: ModelOutcome) -> str:
         lines.append(
             ("**Nouveau champion** : " if c.promoted else "**Pas de changement de champion** : ") + decision_sentence(c, "fr") + "."
         )
+    elif outcome.action == "waiting":
+        lines.append("En attente : ses données n'ont encore aucune version publiée.")
     else:
         lines.append("Rien n'a changé : aucun entraînement n'a été nécessaire.")
     if outcome.state and "champion" in outcome.state.aliases:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from flows.errors import ConfigurationError, SourceRefused
 from flows.project import Dataset
 
 if TYPE_CHECKING:
@@ -67,7 +68,12 @@ def frame_of_records(records: list[dict[str, Any]]) -> pl.DataFrame:
     import polars as pl
 
     names = list(dict.fromkeys(name for record in records for name in record))
-    return pl.DataFrame({n: [as_text(r.get(n)) for r in records] for n in names}, schema=dict.fromkeys(names, pl.String))
+    if odd := [n for n in names if not isinstance(n, str)]:
+        raise ConfigurationError(f"the name of a column has to be text, not {odd[0]!r}", where="the transform's rows")
+    try:
+        return pl.DataFrame({n: [as_text(r.get(n)) for r in records] for n in names}, schema=dict.fromkeys(names, pl.String))
+    except UnicodeEncodeError as error:
+        raise SourceRefused(f"a text holds half a character (a lone surrogate, {error.object[error.start]!a})") from None
 
 
 def polars_type(kind: str) -> pl.DataType:

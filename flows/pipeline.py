@@ -19,6 +19,7 @@ async def pipeline(project: str) -> RunResult:
         for name in run.project.datasets:
             await artifacts.merge(result, name, ingest(project, name))
         for name in run.project.models:
-            await artifacts.merge(result, name, finetune(project, name))
+            if not result.add_waiting(run, name):
+                await artifacts.merge(result, name, finetune(project, name))
         await artifacts.show_run(run, result)
     return artifacts.finish(result)

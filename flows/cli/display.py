@@ -136,6 +136,9 @@ def _model(out: Console, o: ModelOutcome, project: Project) -> None:
     metric = model.promote.metric
     champion = o.state.aliases.get("champion") if o.state else None
     out.print(f"\n[bold]{model.title}[/]  {project.name}/{o.model}  ({o.action if o.action != 'nothing' else 'unchanged'})")
+    if o.action == "waiting":
+        out.print(f"  {'; '.join(o.reasons)}", markup=False)
+        return
     table = Table("candidate", "version", f"{metric}, validation", f"{metric}, test (95 %)", "training", "size", box=None, padding=(0, 2))
     for column in table.columns:
         column.no_wrap = True

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import mmap
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from flows.errors import ConfigurationError, SourceRefused
 from flows.project import JsonFormat, JsonLinesFormat
+
+ESCAPED_SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*(?P<escape>\\u[dD](?P<half>[89a-fA-F])[0-9a-fA-F]{2})")
+MAX_DEPTH = 500  # levels of nesting
+OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 
 def read_json(path: Path, name: str, declared: JsonFormat, *, max_record_mb: int, **_: Any) -> Iterator[dict[str, Any]]:
@@ -20,7 +26,7 @@ def read_json(path: Path, name: str, declared: JsonFormat, *, max_record_mb: int
     count = 0
     try:
         with path.open("rb") as file:
-            for count, record in enumerate(ijson.items(file, where, use_float=True), 1):
+            for count, record in enumerate(ijson.items(_DepthGuard(file, path, name), where, use_float=True), 1):
                 yield _object(record, name, f"record {count}")
     except (ijson.JSONError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -31,6 +37,53 @@ def read_json(path: Path, name: str, declared: JsonFormat, *, max_record_mb: int
         raise ConfigurationError(
             f"{name} has no record at {declared.records!r}", where="format.records", hint="`item` stands for the elements of a list"
         )
+
+
+class _DepthGuard:
+    """Refuses documents nested deeper than MAX_DEPTH before ijson sees them: it keeps the path to every open level, and a file of
+    100 kB that only opens brackets takes more than 20 GB of memory.
+
+    Counting brackets is nearly free but counts those inside texts as well; only a suspicious count is looked at properly.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, name: str) -> None:
+        self.file, self.path, self.name = file, path, name
+        self.open, self.verified, self.paired = 0, False, False
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self.open += data.count(b"[") + data.count(b"{") - data.count(b"]") - data.count(b"}")
+        if self.open > MAX_DEPTH and not self.verified:
+            self._verify()
+        if ESCAPED_SURROGATE.search(data) and not self.paired:
+            self._verify_pairs()
+        return data
+
+    def _verify_pairs(self) -> None:
+        """Half of a surrogate pair is no character: ijson would quietly put another one in its place."""
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            high_ends_at = -1  # where the high half that waits for its low half ends
+            for found in ESCAPED_SURROGATE.finditer(data):
+                is_low = found["half"] in b"cdefCDEF"
+                if is_low != (found.start("escape") == high_ends_at):
+                    break
+                high_ends_at = -1 if is_low else found.end()
+            else:
+                found = None
+            if found or high_ends_at >= 0:
+                raise SourceRefused(f"{self.name} holds half a character (a lone surrogate)", where=str(self.path))
+        self.paired = True
+
+    def _verify(self) -> None:
+        import ijson
+
+        depth = 0
+        with self.path.open("rb") as file:
+            for event, _ in ijson.basic_parse(file, use_float=True):
+                depth += (event in OPENING) - (event in CLOSING)
+                if depth > MAX_DEPTH:
+                    raise SourceRefused(f"{self.name} is nested more than {MAX_DEPTH} levels deep", where=str(self.path))
+        self.verified = True
 
 
 def _top(path: Path, name: str, max_record_mb: int) -> str:
@@ -55,7 +108,7 @@ def read_json_lines(path: Path, name: str, declared: JsonLinesFormat, **_: Any) 
                 continue
             try:
                 record = json.loads(line)
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            except (ValueError, RecursionError) as error:  # ValueError: not JSON, not UTF-8, or a number of thousands of digits
                 raise SourceRefused(f"{name}, line {number} is not JSON: {error}", where=str(path)) from None
             yield _object(record, name, f"line {number}")
 

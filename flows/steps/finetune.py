@@ -36,7 +36,7 @@ class ModelOutcome:
 
     model: str
     action: str
-    """trained, decided, nothing"""
+    """trained, decided, nothing, waiting (for its dataset)"""
     reasons: list[str]
     versions: list[ModelVersion]
     """One a candidate, in the order of the project file."""

@@ -94,20 +94,24 @@ def _batches(run: Run, name: str, file: RawFile, path: Path) -> Iterator[pl.Data
     pieces = read(path, file.name, declared.format, size, run.settings.max_record_mb)
     records = declared.format.type in RECORD_FORMATS
     if declared.transform is None:
-        yield from _frames(pieces, size) if records else pieces
+        yield from _frames(pieces, size, file.name) if records else pieces
         return
     function, argument = load_transform(run.project.folder, declared.transform)
     if argument == "records":
         rows = pieces if records else (row for frame in pieces for row in frame.iter_rows(named=True))
-        yield from _frames(_guarded(lambda: function(rows), declared.transform, file), size)
+        yield from _frames(_guarded(lambda: function(rows), declared.transform, file), size, declared.transform)
     else:
-        frames = _frames(pieces, size) if records else pieces
+        frames = _frames(pieces, size, file.name) if records else pieces
         yield from _guarded(lambda: (function(frame) for frame in frames), declared.transform, file)
 
 
-def _frames(records: Iterable[dict[str, Any]], size: int) -> Iterator[pl.DataFrame]:
-    for chunk in itertools.batched(records, size) if hasattr(itertools, "batched") else _batched(records, size):
-        yield contract.frame_of_records(list(chunk))
+def _frames(records: Iterable[dict[str, Any]], size: int, origin: str) -> Iterator[pl.DataFrame]:
+    """`origin`: what an error names, the file or the transform."""
+    for chunk in _batched(records, size):
+        try:
+            yield contract.frame_of_records(chunk)
+        except SocleError as error:
+            raise type(error)(f"{origin}: {error.message}", where=error.where, hint=error.hint) from None
 
 
 def _batched(records: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
@@ -125,7 +129,7 @@ def load_transform(folder: Path, transform: str) -> tuple[Callable[[Any], Iterab
     try:
         spec.loader.exec_module(module)
         function = getattr(module, name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _transform_error(error, transform, "while it was loaded", str(folder / file)) from error
     return function, function.__code__.co_varnames[0]
 
@@ -141,11 +145,11 @@ def _guarded(rows: Callable[[], Iterable[Any]], transform: str, file: RawFile) -
             count += 1
     except SocleError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _transform_error(error, transform, f"after {count} rows of {file.name}", file.source) from error
 
 
-def _transform_error(error: Exception, transform: str, moment: str, where: str) -> ConfigurationError:
+def _transform_error(error: BaseException, transform: str, moment: str, where: str) -> ConfigurationError:
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(transform.split(":", maxsplit=1)[0])]
     line = f", line {own[-1].lineno}" if own else ""
     reason = "".join(traceback.format_exception_only(error)).strip()

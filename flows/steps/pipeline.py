@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flows.errors import Refused, SocleError
+from flows.lake.datasets import Dataset
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome, finetune_model
 from flows.steps.ingest import LoadOutcome, load_dataset
@@ -58,6 +59,15 @@ class RunResult:
         except SocleError as error:
             self.failed(name, error)
 
+    def add_waiting(self, run: Run, model: str) -> bool:
+        """A model whose dataset was refused or failed, and never had a version, cannot be made: that is no failure of its own."""
+        dataset = run.project.models[model].dataset
+        stopped = {name for name, _ in self.failures} | {d.dataset for d in self.datasets if d.refused}
+        if dataset not in stopped or Dataset(run.lake, run.project.name, dataset).latest() is not None:
+            return False
+        self.models.append(ModelOutcome(model, "waiting", [f"{dataset} has no version yet"], [], [], None, None, None))
+        return True
+
     def add(self, outcome: LoadOutcome | ModelOutcome) -> None:
         if isinstance(outcome, LoadOutcome):
             self.datasets.append(outcome)
@@ -78,5 +88,7 @@ def run_plain(run: Run) -> RunResult:
     for name in run.project.datasets:
         result.attempt(name, lambda name=name: load_dataset(run, name))  # type: ignore[misc]
     for name in run.project.models:
+        if result.add_waiting(run, name):
+            continue
         result.attempt(name, lambda name=name: finetune_model(run, name))  # type: ignore[misc]
     return result

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from flows.errors import Refused
 from flows.models.tfidf import TfidfPredictor, make_vectorizer
 from flows.project import TfidfCandidate
 from flows.training.examples import Examples
@@ -20,7 +21,10 @@ def train(candidate: TfidfCandidate, examples: Examples, folder: Path) -> tuple[
     """Train, and write the model's files to `folder`. Returns: (predictor, number of parameters)."""
     texts, truth = examples.read("train")
     vectorizer = make_vectorizer(candidate.ngram_max, max_features=candidate.max_features, min_df=2 if len(texts) > 1000 else 1)
-    features = vectorizer.fit_transform(texts)
+    try:
+        features = vectorizer.fit_transform(texts)
+    except ValueError:  # its only cause here: no word at all
+        raise Refused("the texts to train on hold no word", where=f"{len(texts)} texts of the training side") from None
     classifier = LogisticRegression(C=candidate.c, max_iter=ITERATIONS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # after 200 iterations the scores no longer move

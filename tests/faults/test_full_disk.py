@@ -67,7 +67,7 @@ def fills_up(zygote: Zygote, tmp_path: Path) -> Callable[[Path, Path, int, str],
         """`disk` is full to `left_kb` while the second run of the project works."""
         reader, env = Reader(root, storage), {"SOCLE_STORAGE": storage}
         assert zygote.run(root, env=env)["runs"][0]["exit_code"] == 0
-        before, rows = reader.look(), reader.served()
+        before, rows = reader.look(), reader.rows(1)
         add_rows(root, "append", "second")
         filler = fill(disk, left_kb)
         full = zygote.run(root, env=env)["runs"][0]
@@ -78,7 +78,7 @@ def fills_up(zygote: Zygote, tmp_path: Path) -> Callable[[Path, Path, int, str],
             assert str(disk) in full["error"], full  # which disk
             assert "Next: " in full["error"] and "space" in full["error"].split("Next: ")[1], full
         if now[0] == before[0]:
-            assert reader.served() == rows
+            assert reader.rows(now[0]) == rows
         filler.unlink()
         freed = zygote.run(root, env=env)["runs"][0]
         assert freed["exit_code"] == 0, freed

@@ -96,11 +96,8 @@ class Reader:
             data = lake.bucket("essai").get(keys.model_files("theme", version.upload_id) + name)
             assert hashlib.sha256(data).hexdigest() == expected["sha256"], (version, name)
 
-    def served(self) -> list[dict[str, Any]]:
-        """Rows of the latest version."""
-        _, table, _ = self.open()
-        latest = table.latest()
-        return _sorted(table.scan(latest.number).collect().to_dicts()) if latest else []
+    def rows(self, version: int) -> list[dict[str, Any]]:
+        return _sorted(self.open()[1].scan(version).collect().to_dicts()) if version else []
 
     def state(self) -> dict[str, Any]:
         """All that a run leaves behind, without times, names of runs and what a killed one left unreferenced."""

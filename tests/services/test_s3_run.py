@@ -40,9 +40,8 @@ def facts(result: RunResult) -> dict[str, Any]:
     weights = [v.files["model.safetensors"] for v in model.versions]
     return {
         "load": (dataset.version.number, dataset.version.load.load_id, dataset.version.load.check, dataset.version.load.rows),
-        "models": [
-            (v.number, v.fingerprint, v.metrics, {n: f for n, f in v.files.items() if n == "model.safetensors"}) for v in model.versions
-        ],
+        "models": [(v.number, v.fingerprint, v.metrics) for v in model.versions],
+        "weights": weights,
         "aliases": model.state.aliases,
     }
 

@@ -28,7 +28,6 @@ FORMATS = {
         b'"texte"',
         b"[1]",
         b"[" * 100_000,
-        b'[{"id": "\\ud800", "texte": "un", "theme": "paie"}]',
     ],
     "csv": [
         b"id,texte,theme\na,\xff\xfe,paie\n",
@@ -43,7 +42,7 @@ FORMATS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "data"), [(kind, data) for kind, many in FORMATS.items() for data in many], ids=range(24))
+@pytest.mark.parametrize(("kind", "data"), [(kind, data) for kind, many in FORMATS.items() for data in many], ids=range(23))
 def test_corrupt_bytes_are_refused_and_the_previous_version_is_served(load, edit, root, history, served, kind, data):
     load()
     good = root / "projects" / "essai" / "data" / "demandes.csv"

@@ -106,6 +106,7 @@ def test_the_champion_of_older_data_is_compared_on_the_test_rows_of_today(load, 
 
 
 def test_a_worse_challenger_does_not_replace_the_champion(load, train, edit):
+    edit("at_least: 0.3", "at_least: 0.0")
     load()
     train()
     edit("candidates: [tfidf]", "candidates: [{kind: tfidf, max_features: 1}]")
@@ -179,7 +180,6 @@ def test_aliases_that_somebody_moved_meanwhile_are_not_overwritten(load, train, 
     monkeypatch.setattr(finetune, "promote_best", after_somebody)
     with pytest.raises(Conflict, match="quelqu'un"):
         train()
-    monkeypatch.undo()
 
 
 def test_rows_without_label_or_text_are_counted_and_left_out(load, train, data, suite):

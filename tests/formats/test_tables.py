@@ -1,0 +1,258 @@
+"""CSV and Parquet: what is read is what was written, whatever the dialect; what cannot be read is refused by name."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from flows.errors import SocleError, SourceRefused
+from flows.formats import read
+from flows.project import CsvFormat, ParquetFormat
+
+CSV = CsvFormat(type="csv")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A path that every example writes anew."""
+    return tmp_path_factory.mktemp("tables") / "source"
+
+
+def table(path: Path, data: bytes | None, declared, batch_rows: int = 1000) -> list[dict]:
+    """Every row, null and empty being the same."""
+    if data is not None:
+        path.write_bytes(data)
+    frames = list(read(path, path.name, declared, batch_rows, 10))
+    return [{k: v or None for k, v in row.items()} for frame in frames for row in frame.to_dicts()]
+
+
+# ---- csv ----------------------------------------------------------------------------------------------------------
+
+
+def test_values_stay_text(file):
+    rows = table(file, b"code,nombre,vrai,date\n00123,1.50,TRUE,01/02/2024\n", CSV)
+    assert rows == [{"code": "00123", "nombre": "1.50", "vrai": "TRUE", "date": "01/02/2024"}]
+
+
+def test_an_empty_field_is_null_and_a_quoted_empty_field_is_empty(file):
+    file.write_bytes(b'a,b\n,""\n')
+    [frame] = read(file, "x", CSV, 10, 10)
+    assert frame.row(0) == (None, "")
+
+
+@pytest.mark.parametrize("word", ["NA", "null", "NaN", "N/A", "None", "-"])
+def test_words_that_look_like_nothing_stay_what_they_are(file, word):
+    assert table(file, f"a,b\n{word},x\n".encode(), CSV) == [{"a": word, "b": "x"}]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(file):
+    assert table(file, "\ufeffid,b\n1,2\n".encode(), CSV) == [{"id": "1", "b": "2"}]
+    assert table(file, '\ufeff"id",b\n1,2\n'.encode(), CSV) == [{"id": "1", "b": "2"}]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_declared_encodings(file, encoding):
+    declared = CsvFormat(type="csv", encoding=encoding, delimiter=";")
+    assert table(file, "préfet;ville\nÉlodie;Nîmes\n".encode(encoding), declared) == [{"préfet": "Élodie", "ville": "Nîmes"}]
+
+
+def test_the_euro_sign_of_cp1252(file):
+    declared = CsvFormat(type="csv", encoding="cp1252")
+    assert table(file, "prix,mot\n12 €,cœur\n".encode("cp1252"), declared) == [{"prix": "12 €", "mot": "cœur"}]
+
+
+def test_newlines_delimiters_and_quotes_inside_quotes(file):
+    assert table(file, b'a,b\n"un\nsur, deux","il dit ""oui"""\nx,y\n', CSV) == [
+        {"a": "un\nsur, deux", "b": 'il dit "oui"'},
+        {"a": "x", "b": "y"},
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends(file, end):
+    assert table(file, f"a,b{end}1,2{end}3,4".encode(), CSV) == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+
+
+def test_batches_hold_no_more_rows_than_asked_and_keep_their_order(file):
+    file.write_text("n\n" + "".join(f"{i}\n" for i in range(250)))
+    frames = list(read(file, "x", CSV, 100, 10))
+    assert [f.height for f in frames] == [100, 100, 50]
+    assert pl.concat(frames)["n"].to_list() == [str(i) for i in range(250)]
+
+
+def test_a_file_over_several_blocks_is_whole(file, monkeypatch):
+    from flows.formats import tables
+
+    monkeypatch.setattr(tables, "BLOCK", 100)
+    rows = table(file, ("a,b\n" + "".join(f'{i},"ligne\n{i}"\n' for i in range(200))).encode(), CSV)
+    assert rows == [{"a": str(i), "b": f"ligne\n{i}"} for i in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a,b\n1\n", "Expected 2 columns"),
+        (b"a,b\n1,2,3\n", "Expected 2 columns"),
+        (b"a,b,a\n1,2,3\n", "two columns are named 'a'"),
+        (b"a,,c\n1,2,3\n", "column 2 has no name"),
+        (b"a,b,\n1,2,3\n", "column 3 has no name"),
+        (b"a,b\n\xe9,2\n", "UTF"),
+        (b"\xe9,b\n1,2\n", "utf-8"),
+    ],
+)
+def test_refused_files_are_named_with_what_is_wrong(file, data, said):
+    with pytest.raises(SourceRefused) as caught:
+        table(file, data, CSV)
+    assert file.name in caught.value.message
+    assert said.lower() in str(caught.value).lower()
+
+
+def test_a_quote_that_never_closes_is_refused(file):
+    with pytest.raises(SourceRefused):
+        table(file, b'a,b\n1,2\n3,"4\n5,6\n', CSV)
+
+
+@pytest.mark.parametrize("data", [b"\na,b\n1,2\n", b"\r\n\r\na,b\n1,2\n", b" \na\n1\n"])
+def test_rows_below_an_empty_first_line_are_never_lost_in_silence(file, data):
+    try:
+        rows = table(file, data, CSV)
+    except SourceRefused:
+        return
+    assert len(rows) == 1 and "1" in rows[0].values()
+
+
+@pytest.mark.parametrize("data", [b"", b"a,b\n", b"a,b"])
+def test_nothing_to_read(file, data):
+    assert table(file, data, CSV) == []
+
+
+@pytest.mark.parametrize("name", [":file", "__row", "__file"])
+def test_a_column_under_a_name_of_ours_is_refused_or_kept(file, name):
+    """Its values must not disappear: names that begin with two underscores are reserved."""
+    try:
+        rows = table(file, f"a,{name}\n1,2\n".encode(), CSV)
+    except SourceRefused:
+        return
+    assert rows == [{"a": "1", name: "2"}]
+
+
+characters = st.characters(codec="utf-8", exclude_characters="\x00")
+latin = st.characters(codec="latin-1", exclude_characters="\x00")
+
+
+@st.composite
+def written(draw):
+    """(dialect, header, rows)"""
+    encoding = draw(st.sampled_from(["utf-8", "latin-1"]))
+    letters = characters if encoding == "utf-8" else latin
+    delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
+    quote = draw(st.sampled_from(['"', "'"]))
+    names = st.text(letters, min_size=1, max_size=8).filter(lambda n: n.strip() and n[0] != "\ufeff")
+    header = draw(st.lists(names, min_size=1, max_size=5, unique=True))
+    value = st.one_of(st.text(letters, max_size=12), st.sampled_from(["", '"', "'", delimiter, "\n", "\r\n", "\r", " x ", "NA", "é"]))
+    rows = draw(st.lists(st.tuples(*[value] * len(header)), max_size=8))
+    ends = draw(st.sampled_from(["\n", "\r\n"]))
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    mark = encoding == "utf-8" and draw(st.booleans())
+    return CsvFormat(type="csv", delimiter=delimiter, quote=quote, encoding=encoding), header, rows, ends, quoting, mark
+
+
+@given(written())
+@example((CSV, ["a"], [("\r",), ("x",)], "\n", csv.QUOTE_MINIMAL, False))
+def test_what_pythons_csv_writes_comes_back_equal(file, case):
+    declared, header, rows, ends, quoting, mark = case
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=declared.delimiter, quotechar=declared.quote, lineterminator=ends, quoting=quoting)
+    writer.writerows([header, *rows])
+    data = (("\ufeff" if mark else "") + text.getvalue()).encode(declared.encoding)
+    assert table(file, data, declared) == [dict(zip(header, (v or None for v in row), strict=True)) for row in rows]
+
+
+def lawful(path: Path, data: bytes, declared) -> None:
+    path.write_bytes(data)
+    try:
+        for frame in read(path, path.name, declared, 7, 10):
+            assert isinstance(frame, pl.DataFrame)
+    except SocleError as error:
+        assert path.name in str(error)
+
+
+pieces = st.lists(st.one_of(st.sampled_from([b",", b"\n", b"\r", b'"', b'""', b";", b"\x00", b"\xef\xbb\xbf", b"a", b"1"]), st.binary(max_size=4)))
+
+
+@given(st.one_of(st.binary(max_size=200), pieces.map(b"".join)), st.sampled_from(["utf-8", "latin-1", "cp1252"]))
+@example(b"a,b\r\r\n1,2\n", "utf-8")
+def test_any_bytes_give_rows_or_a_clear_error(file, data, encoding):
+    lawful(file, data, CsvFormat(type="csv", encoding=encoding))
+
+
+@pytest.mark.parametrize("delimiter", ["→", "é", "\n", '"', "\x00"])
+def test_a_delimiter_that_cannot_be_one_is_a_clear_error(file, delimiter):
+    try:
+        declared = CsvFormat(type="csv", delimiter=delimiter)
+    except ValueError:
+        return  # refused when the project is read: better still
+    lawful(file, b"a,b\n1,2\n", declared)
+
+
+# ---- parquet ------------------------------------------------------------------------------------------------------
+
+PARQUET = ParquetFormat(type="parquet")
+
+
+def parquet_bytes(data: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    parquet.write_table(data, sink, row_group_size=4)
+    return sink.getvalue()
+
+
+WHOLE = parquet_bytes(pa.table({"n": list(range(10)), "t": [f"texte {i}" for i in range(10)]}))
+
+
+def test_parquet_keeps_types_and_order_in_batches(file):
+    file.write_bytes(WHOLE)
+    frames = list(read(file, "x", PARQUET, 3, 10))
+    assert max(f.height for f in frames) <= 3
+    whole = pl.concat(frames)
+    assert whole.schema == {"n": pl.Int64(), "t": pl.String()}
+    assert whole["n"].to_list() == list(range(10))
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 20, len(WHOLE) // 2, len(WHOLE) - 8, len(WHOLE) - 1])
+def test_a_truncated_parquet_file_is_refused(file, length):
+    file.write_bytes(WHOLE[:length])
+    with pytest.raises(SourceRefused, match="source"):
+        list(read(file, file.name, PARQUET, 100, 10))
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
+def test_a_damaged_byte_gives_rows_or_a_clear_error(file, place, difference):
+    data = bytearray(WHOLE)
+    data[place] ^= difference
+    lawful(file, bytes(data), PARQUET)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[1, 2], None]),
+        pa.array([{"a": 1}, None]),
+        pa.array([b"\xff", None]),
+        pa.array([1, None], pa.duration("s")),
+        pa.array(["a", None]).dictionary_encode(),
+        pa.array([None, None]),
+        pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
+        pa.array([1, None], pa.decimal256(50, 2)),
+    ],
+    ids=lambda c: str(c.type)[:20],
+)
+def test_every_type_of_parquet_gives_frames_or_a_clear_error(file, column):
+    lawful(file, parquet_bytes(pa.table({"c": column})), PARQUET)
