@@ -9,7 +9,7 @@ from flows.errors import Conflict, Refused
 from flows.prefect_run import flow_context, step
 from flows.steps import Run
 from flows.steps.audit import audit
-from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, publish, receive, without_loading
+from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, publish, receive, too_many_writers, without_loading
 from flows.steps.parse import parse
 from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_dataset, require_bucket
@@ -38,20 +38,18 @@ async def load(run: Run, name: str) -> LoadOutcome:
 
 
 async def _load(run: Run, name: str) -> LoadOutcome:
-    plan = await step(f"{name} : que faut-il faire ?", plan_dataset, run, name)
-    if plan.action == "load":
-        plan = await step(f"{name} : réception", receive, run, plan)
-    if plan.action == "check":
-        return await step(f"{name} : nouveau contrôle", check_again, run, plan)
-    if (ended := without_loading(run, plan)) is not None:
-        return ended
-    parsed = await step(f"{name} : lecture", parse, run, plan)
     for _ in range(ATTEMPTS):
+        plan = await step(f"{name} : que faut-il faire ?", plan_dataset, run, name)
+        if plan.action == "load":
+            plan = await step(f"{name} : réception", receive, run, plan)
+        if plan.action == "check":
+            return await step(f"{name} : nouveau contrôle", check_again, run, plan)
+        if (ended := without_loading(run, plan)) is not None:
+            return ended
+        parsed = await step(f"{name} : lecture", parse, run, plan)
         audited = await step(f"{name} : contrôles", audit, run, plan, parsed)
         try:
             return await step(f"{name} : publication", publish, run, plan, audited)
-        except Conflict:  # somebody committed since the audit: look again, audit again
-            plan = receive(run, plan_dataset(run, name, plan.files))
-            if (ended := without_loading(run, plan)) is not None:
-                return ended
-    raise Conflict(f"{run.project.name}/{name}: other writers committed {ATTEMPTS} times meanwhile", hint="run again")
+        except Conflict:  # somebody committed since the plan: look again, audit again
+            continue
+    raise too_many_writers(run, name)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 PREFIX = "socle."
+EMPTY = 0  # Delta version of a table that was made and never loaded
 TABLE_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # old versions stay readable: models refer to them
 
 
@@ -41,8 +42,8 @@ class LoadRecord:
     verdict: Literal["passed", "warned", "quarantined"]
     parts: dict[str, str] = field(default_factory=dict)
     """The parts of the fingerprints by name, to say later which of them changed."""
-    raw: list[str] = field(default_factory=list)
-    """sha256 of the raw files of this load."""
+    raw: dict[str, str] = field(default_factory=dict)
+    """The raw files of this load: name -> sha256."""
     rows: dict[str, int] = field(default_factory=dict)
     """read, kept and refused rows of this load; total rows of the version."""
     quarantine_version: int | None = None
@@ -91,18 +92,25 @@ class Dataset:
                 return None
 
     def delta_version(self) -> int | None:
-        """The newest Delta version, loads or not: what a commit must be based on."""
-        table = self.open()
-        return None if table is None else table.version()
+        """The newest Delta version, loads or not."""
+        return self.state()[0]
 
     def history(self) -> list[DatasetVersion]:
         """Every load, the newest first."""
+        return self.state()[1]
+
+    def state(self) -> tuple[int | None, list[DatasetVersion]]:
+        """(newest Delta version, loads or not; every load, the newest first), both of one moment.
+
+        A commit has to be based on the version that its plan was made from: otherwise what another writer did in between
+        would be loaded twice.
+        """
         table = self.open()
         if table is None:
-            return []
+            return None, []
         with self._errors():
             commits = table.history()
-        return [
+        return table.version(), [
             DatasetVersion(self.project, self.name, commit["version"], _time(commit["timestamp"]), LoadRecord.from_metadata(commit))
             for commit in commits
             if PREFIX + "load_id" in commit
@@ -144,13 +152,12 @@ class Dataset:
     # -- writing
 
     def create_table(self, schema: pa.Schema) -> int:
-        """Make the empty table if there is none; the version to base the first load on."""
+        """Make the empty table if there is none; its version, to base the first load on."""
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
 
-        table = self.open()
-        if table is not None:
-            return table.version()
+        if self.open() is not None:
+            return EMPTY
         try:
             with self._errors():
                 DeltaTable.create(
@@ -159,14 +166,10 @@ class Dataset:
         except (Conflict, StorageError, DeltaError):
             if self.open() is None:  # nobody else made it in the meantime: a real failure
                 raise
-        version = self.delta_version()
-        assert version is not None
-        return version
+        return EMPTY
 
-    def commit(
-        self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False
-    ) -> DatasetVersion:
-        """Write one load as the version after `based_on`, in the record's mode.
+    def commit(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str]) -> DatasetVersion:
+        """Write one load as the version after `based_on`, in the record's mode. Columns that the table does not have are added.
 
         Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
         """
@@ -176,9 +179,9 @@ class Dataset:
             table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
             properties = _commit_properties(record)
             if record.mode == "upsert":
-                _merge(table, rows, key, properties, evolve)
+                _merge(table, rows, key, properties)
             elif record.mode == "append":
-                write_deltalake(table, rows, mode="append", schema_mode="merge" if evolve else None, commit_properties=properties)
+                write_deltalake(table, rows, mode="append", schema_mode="merge", commit_properties=properties)
             else:
                 write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
             table.update_incremental()
@@ -209,10 +212,10 @@ def _commit_properties(record: LoadRecord) -> CommitProperties:
     return CommitProperties(custom_metadata=record.to_metadata(), max_commit_retries=0)
 
 
-def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties, evolve: bool) -> None:
+def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties) -> None:
     same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
     (
-        table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve)
+        table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=True)
         .when_matched_update_all()
         .when_not_matched_insert_all()
         .execute()

@@ -37,6 +37,10 @@ class LocalFiles:
             )
         return found
 
+    def _name(self, path: Path) -> str:
+        """Relative to the project's folder where it is inside: two files of one name in two folders stay apart."""
+        return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.as_posix()
+
     def _copy(self, path: Path, copy: Path, progress: Progress | None) -> RawFile:
         hashed = hashlib.sha256()
         try:
@@ -48,10 +52,10 @@ class LocalFiles:
                         progress(len(piece))
         except OSError as error:
             raise SystemFailure(f"cannot copy {path.name}: {error.strerror}", where=f"{path} -> {copy}") from None
-        return RawFile(hashed.hexdigest(), path.name, copy.stat().st_size, f"file:{self.pattern}", copy)
+        return RawFile(hashed.hexdigest(), self._name(path), copy.stat().st_size, f"file:{self.pattern}", copy)
 
     def _describe(self, path: Path) -> RawFile:
         try:
-            return RawFile(sha256_file(path), path.name, path.stat().st_size, f"file:{self.pattern}", path)
+            return RawFile(sha256_file(path), self._name(path), path.stat().st_size, f"file:{self.pattern}", path)
         except OSError as error:
             raise SystemFailure(f"cannot read {path.name}: {error.strerror}", where=str(path)) from None

@@ -32,8 +32,6 @@ class Audited:
     rows_path: Path
     """Parquet: the rows to commit, in the declared columns."""
     refused: pl.LazyFrame
-    based_on: int | None
-    """Delta version that the prospective table was made from; None: there is no table yet."""
     extra: list[str]
 
 
@@ -43,9 +41,8 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
 
     declared, project = run.project.datasets[plan.name], run.project.name
     table = Dataset(run.lake, project, plan.name)
-    based_on = table.delta_version()
-    adds = plan.current is not None and based_on is not None and declared.mode != "replace"
-    old = table.scan(based_on) if adds and based_on is not None else None
+    adds = plan.current is not None and declared.mode != "replace"
+    old = table.scan(plan.based_on) if adds and plan.based_on is not None else None
     with progress.step(f"{plan.name}: checking"), table.reading():
         rows, refused = parsed.kept(), [parsed.refused()]
         before = count_rules(parsed.refused())
@@ -60,13 +57,13 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             wrong = _wrong_rows(found, rows)
             if wrong is None:
                 break
-            rows, out = _take_out(rows, wrong, run.work / "parsed" / plan.name / f"refused-{len(refused)}.parquet")
+            rows, out = _take_out(rows, wrong, parsed.folder / f"refused-{len(refused)}.parquet")
             refused.append(out)
             rules.update(count_rules(out))
             refused_rows += wrong.height
             if declared.on_failure == "block":  # every rule of every row is known; there is nothing to check again
                 break
-        path = run.work / "parsed" / plan.name / "rows.parquet"
+        path = parsed.folder / "rows.parquet"
         rows.drop(FILE, ROW).sink_parquet(path)
         kept = pl.scan_parquet(path).select(pl.len()).collect().item()
         results = [e.result for e in found]
@@ -88,7 +85,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
         )
     if report.rows["read"] != kept + refused_rows:
         raise AssertionError(f"{plan.name}: {parsed.read} rows were read, but {kept} kept and {refused_rows} refused")
-    return Audited(report, path, pl.concat(refused), based_on, parsed.extra)
+    return Audited(report, path, pl.concat(refused), parsed.extra)
 
 
 def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, check: str) -> CheckReport:

@@ -22,7 +22,7 @@ from flows.steps.audit import Audited, audit, audit_version
 from flows.steps.parse import parse
 from flows.steps.plan import DatasetPlan, plan_dataset, require_bucket, source_of
 
-ATTEMPTS = 5  # audits again when other writers commit meanwhile
+ATTEMPTS = 5  # plans and audits again when other writers commit meanwhile
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,19 @@ class LoadOutcome:
 def load_dataset(run: Run, name: str) -> LoadOutcome:
     """The whole job, in order. flows/ingest.py runs the same steps as Prefect tasks."""
     require_bucket(run)
-    plan = receive(run, plan_dataset(run, name))
-    if (ended := without_loading(run, plan)) is not None:
-        return ended
-    parsed = parse(run, plan)
     for _ in range(ATTEMPTS):
-        audited = audit(run, plan, parsed)
+        plan = receive(run, plan_dataset(run, name))
+        if (ended := without_loading(run, plan)) is not None:
+            return ended
         try:
-            return publish(run, plan, audited)
-        except Conflict:  # somebody committed since the audit: what was audited is no longer what would be
-            plan = receive(run, plan_dataset(run, name, plan.files))
-            if (ended := without_loading(run, plan)) is not None:
-                return ended
-    raise Conflict(f"{run.project.name}/{name}: other writers committed {ATTEMPTS} times meanwhile", hint="run again")
+            return publish(run, plan, audit(run, plan, parse(run, plan)))
+        except Conflict:  # somebody committed since the plan: what is to be loaded, and beside what, has to be seen again
+            continue
+    raise too_many_writers(run, name)
+
+
+def too_many_writers(run: Run, name: str) -> Conflict:
+    return Conflict(f"{run.project.name}/{name}: other writers committed {ATTEMPTS} times meanwhile", hint="run again")
 
 
 def without_loading(run: Run, plan: DatasetPlan) -> LoadOutcome | None:
@@ -96,7 +96,7 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
 def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
     """Make a load count, or its refusal.
 
-    Raises: Conflict if another writer committed since `audited.based_on`; the caller audits again.
+    Raises: Conflict if another writer committed since the plan; the caller plans and audits again.
     """
     project, name = run.project.name, plan.name
     report = audited.report
@@ -114,23 +114,22 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
             who=run.who,
             verdict=report.verdict,
             parts=plan.ingest | plan.check,
-            raw=[f.sha256 for f in plan.files or []],
+            raw={f.name: f.sha256 for f in plan.files or []},
             rows=report.rows,
             quarantine_version=quarantined,
         )
         declared = run.project.datasets[name]
-        version = _commit(run, declared, Dataset(run.lake, project, name), audited, record)
+        version = _commit(declared, Dataset(run.lake, project, name), plan.based_on, audited, record)
     return LoadOutcome(name, "loaded", plan.reasons, version, report, plan.current)
 
 
-def _commit(run: Run, declared: Declared, table: Dataset, audited: Audited, record: LoadRecord) -> DatasetVersion:
+def _commit(declared: Declared, table: Dataset, based_on: int | None, audited: Audited, record: LoadRecord) -> DatasetVersion:
     from pyarrow import dataset as arrow_dataset
 
     rows = arrow_dataset.dataset(audited.rows_path, format="parquet").scanner().to_reader()
-    based_on = audited.based_on
     if based_on is None:
         based_on = table.create_table(contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string")))
-    return table.commit(rows, based_on, record, declared.key, evolve=bool(audited.extra))
+    return table.commit(rows, based_on, record, declared.key)
 
 
 def check_again(run: Run, plan: DatasetPlan) -> LoadOutcome:

@@ -50,7 +50,7 @@ class Parsed:
 def parse(run: Run, plan: DatasetPlan) -> Parsed:
     """Raises: SourceRefused for bytes that cannot be read, Refused for drift or a file without rows, ConfigurationError for a
     transform that fails."""
-    folder = run.work / "parsed" / plan.name
+    folder = run.work / "parsed" / plan.name / plan.load_id
     for name in ("kept", "refused"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     source, _ = source_of(run, plan.name)
@@ -80,6 +80,11 @@ def _spill(run: Run, name: str, file: RawFile, path: Path, folder: Path, advance
     folder.mkdir(exist_ok=True)
     written, columns, start = list[Path](), set[str](), 1
     for batch in _batches(run, name, file, path):
+        if reserved := [c for c in batch.columns if c.startswith("__")]:
+            where = f"{file.name}, column {reserved[0]!r}"
+            raise Refused(
+                f"{name}: names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform"
+            )
         placed = batch.with_columns(pl.lit(file.name).alias(FILE), pl.int_range(start, start + batch.height).alias(ROW))
         written.append(folder / f"{len(written):06}.parquet")
         placed.write_parquet(written[-1], compression="uncompressed")
@@ -227,9 +232,10 @@ def _refuse_double_keys(run: Run, plan: DatasetPlan, folder: Path) -> None:
     double = ~where.select(pl.struct(declared.key).is_first_distinct()).to_series()
     known = pl.Series([False]).new_from_index(0, where.height)
     if declared.mode == "append" and plan.current is not None:
+        assert plan.based_on is not None
         table = Dataset(run.lake, run.project.name, plan.name)
         with table.reading():
-            there = table.scan(plan.current.number).select(declared.key).unique().with_columns(__there=pl.lit(True)).collect()
+            there = table.scan(plan.based_on).select(declared.key).unique().with_columns(__there=pl.lit(True)).collect()
         known = where.join(there, on=declared.key, how="left", maintain_order="left")["__there"].fill_null(False)
     if not (double | known).any():
         return

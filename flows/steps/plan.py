@@ -6,7 +6,7 @@ Nothing here trains, checks or writes. A dataset is compared with its last load,
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from flows.errors import ConfigurationError, NotFound, StorageError
@@ -38,6 +38,8 @@ class DatasetPlan:
     check: fingerprints.Parts = field(default_factory=dict)
     load_id: str = ""
     current: DatasetVersion | None = None
+    based_on: int | None = None
+    """Delta version that this plan was made from, and that its commit must follow; None: there is no table yet."""
     refusal: CheckReport | None = None
     """For action `refused`: the same load was refused before."""
 
@@ -116,16 +118,27 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
         there = ", ".join(run.project.datasets)
         raise ConfigurationError(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
     dataset = run.project.datasets[name]
-    history = Dataset(run.lake, run.project.name, name).history()
+    based_on, history = Dataset(run.lake, run.project.name, name).state()
     current = history[0] if history else None
     files = received if received is not None else source_of(run, name)[0].identify()
     if files is None:
-        return DatasetPlan(name, "load", ["the source was never read"], current=current)
+        return DatasetPlan(name, "load", ["the source was never read"], current=current, based_on=based_on)
     if dataset.mode == "replace":
-        return _compare(run, name, files, current, files_are_new=True)
-    loaded = {sha for version in history for sha in version.load.raw}
-    new = [f for f in files if f.sha256 not in loaded]
-    return _compare(run, name, new or files, current, files_are_new=bool(new))
+        return replace(_compare(run, name, files, current, files_are_new=True), based_on=based_on)
+    new = _new_files(files, history, dataset.mode)
+    return replace(_compare(run, name, new or files, current, files_are_new=bool(new)), based_on=based_on)
+
+
+def _new_files(files: list[RawFile], history: list[DatasetVersion], mode: str) -> list[RawFile]:
+    """Files to append or merge. Bytes that were loaded are never appended again; a file that is merged by key counts as new, too,
+    when it went back to earlier bytes."""
+    loaded = {sha for version in history for sha in version.load.raw.values()}
+    latest: dict[str, str] = {}
+    for version in reversed(history):
+        latest |= version.load.raw
+    if mode == "append":
+        return [f for f in files if f.sha256 not in loaded]
+    return [f for f in files if latest.get(f.name, f.sha256 if f.sha256 in loaded else None) != f.sha256]
 
 
 def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion | None, files_are_new: bool) -> DatasetPlan:
@@ -145,7 +158,7 @@ def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion 
         action, reasons = "nothing", []
     if action == "load" and current is None:
         reasons = ["there is no version yet"]
-    return DatasetPlan(name, action, reasons, files, ingest, check, load_id, current, earlier)
+    return DatasetPlan(name, action, reasons, files, ingest, check, load_id, current, refusal=earlier)
 
 
 def _action(mode: str, files_are_new: bool, ingest: fingerprints.Parts, different: list[str]) -> tuple[Action, list[str]]:

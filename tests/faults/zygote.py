@@ -34,6 +34,7 @@ WARM = (
     "flows.training.card",
     "flows.training.evaluation",
     "flows.formats.tables",
+    "flows.sources.file",
     "tests.faults.events",
 )
 LIMIT_S = 120.0

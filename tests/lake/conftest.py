@@ -17,6 +17,7 @@ from flows.lake.objects import Objects
 from flows.lake.quarantine import Quarantine
 from flows.lake.raw import RawStore
 from flows.settings import Settings
+from tests.lake.servers import Servers, run_servers
 
 NOBODY = 65534
 
@@ -24,10 +25,7 @@ NOBODY = 65534
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.services)])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     """An empty lake where the bucket of the project `essai` exists."""
-    if request.param == "local":
-        made = local_lake(tmp_path / "lake")
-    else:
-        made = Lake(request.getfixturevalue("s3_settings")())
+    made = local_lake(tmp_path / "lake") if request.param == "local" else Lake(request.getfixturevalue("s3_settings")())
     made.bucket("essai").ensure()
     return made
 
@@ -65,6 +63,13 @@ def models(lake: Lake) -> Models:
 @pytest.fixture
 def raw(bucket: Objects) -> RawStore:
     return RawStore(bucket, "demandes")
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Servers that misbehave."""
+    with run_servers() as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,70 +1,25 @@
-"""Small HTTP servers that misbehave: one that answers anything with one page, one that stands before a real S3 server."""
+"""Small HTTP servers that misbehave: pages in place of answers, and a proxy that loses or cuts what a real server says.
+
+They live in a process of their own: deltalake holds the interpreter's lock during some requests, so that a server in the
+same process could never answer them. Nothing heavy is imported here.
+"""
 
 from __future__ import annotations
 
 import http.client
+import multiprocessing
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
+from typing import Any
 from urllib.parse import urlsplit
 
-Fault = Callable[[str, str], str | None]
-"""(method, path with query) -> "lose the answer", "cut the answer" or None."""
-
-
-class _Quiet(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def handle_any(self) -> None:
-        raise NotImplementedError
-
-    def do_GET(self) -> None:
-        self.handle_any()
-
-    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
-
-    def log_message(self, *_: object) -> None: ...
-
-    def body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def answer(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int | None = None) -> None:
-        self.send_response_only(status)
-        for name, value in headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-
-@contextmanager
-def _serving(handler: type[_Quiet]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
-def page_server(status: int, body: bytes = b"<html><body>Portail</body></html>", kind: str = "text/html") -> Iterator[str]:
-    """Answers every request with the same page."""
-
-    class Handler(_Quiet):
-        def handle_any(self) -> None:
-            self.body()
-            self.answer(status, [("Content-Type", kind)], body)
-
-    with _serving(Handler) as address:
-        yield address
+PAGE = "<html><body>Portail</body></html>"
+LOSE, CUT = "pass it on and lose the answer", "cut the answer"
 
 
 def closed_port() -> str:
@@ -74,52 +29,142 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-@dataclass
-class Proxy:
-    """Passes requests on to a real server, notes them, and does to the answers what `fault` says."""
+@dataclass(frozen=True)
+class Remote:
+    """One of the servers, as a test sees it."""
 
-    address: str = ""
-    seen: list[str] = field(default_factory=list)
-    fault: Fault = lambda method, path: None
+    address: str
+    commands: Connection
+
+    def fault(self, what: str, method: str, part: str, times: int = 1) -> None:
+        """Do `what` to the next requests of this method whose path has this part."""
+        self._ask("fault", (what, method, part, times))
+
+    def seen(self) -> list[str]:
+        """Requests since the last time this was asked: method and path."""
+        return self._ask("seen", ())
+
+    def _ask(self, what: str, arguments: tuple) -> Any:
+        self.commands.send((what, self.address, arguments))
+        return self.commands.recv()
+
+
+class Servers:
+    """Starts them in the other process."""
+
+    def __init__(self, commands: Connection) -> None:
+        self.commands = commands
+
+    def page(self, status: int, text: str = PAGE, kind: str = "text/html") -> Remote:
+        """Answers every request with the same page."""
+        return self._start({"page": (status, text, kind)})
+
+    def proxy(self, endpoint: str) -> Remote:
+        """Stands before a real server."""
+        return self._start({"upstream": urlsplit(endpoint).netloc})
+
+    def _start(self, settings: dict[str, Any]) -> Remote:
+        self.commands.send(("start", "", settings))
+        return Remote(self.commands.recv(), self.commands)
 
 
 @contextmanager
-def proxy_before(endpoint: str) -> Iterator[Proxy]:
-    proxy, upstream = Proxy(), urlsplit(endpoint).netloc
-
-    class Handler(_Quiet):
-        def handle_any(self) -> None:
-            body = self.body()
-            proxy.seen.append(f"{self.command} {self.path}")
-            fault = proxy.fault(self.command, self.path)
-            connection = http.client.HTTPConnection(upstream, timeout=60)
-            try:
-                # The Host that the client signed goes through with the other headers.
-                connection.request(self.command, self.path, body or None, dict(self.headers.items()))
-                got = connection.getresponse()
-                data, length = got.read(), got.headers.get("Content-Length")
-            finally:
-                connection.close()
-            headers = [(k, v) for k, v in got.getheaders() if k.lower() not in ("content-length", "transfer-encoding", "connection")]
-            if fault == "lose the answer":
-                self.answer(503, [("Content-Type", "application/xml")], b"")
-            elif fault == "cut the answer":
-                self.answer(got.status, headers, data[: len(data) // 2], len(data))
-                self.close_connection = True
-            elif self.command == "HEAD":
-                self.answer(got.status, headers, b"", int(length or 0))
-            else:
-                self.answer(got.status, headers, data)
-
-    with _serving(Handler) as proxy.address:
-        yield proxy
+def run_servers() -> Iterator[Servers]:
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield Servers(ours)
+    finally:
+        ours.close()  # ends it
+        process.join(10)
 
 
-def once(wanted: Callable[[str, str], bool], what: str) -> Fault:
-    """A fault that happens to the first request that is wanted, and then no more."""
-    left = [what]
+# -- in the other process
 
-    def fault(method: str, path: str) -> str | None:
-        return left.pop() if left and wanted(method, path) else None
 
-    return fault
+@dataclass
+class _State:
+    page: tuple[int, str, str] | None = None
+    upstream: str = ""
+    seen: list[str] = field(default_factory=list)
+    faults: list[list] = field(default_factory=list)
+
+    def fault_for(self, method: str, path: str) -> str | None:
+        for fault in self.faults:
+            what, wanted, part, left = fault
+            if left and method == wanted and part in path:
+                fault[3] -= 1
+                return what
+        return None
+
+
+def _serve(commands: Connection) -> None:
+    states: dict[str, _State] = {}
+    while True:
+        try:
+            what, address, arguments = commands.recv()
+        except EOFError:
+            return
+        answer: Any = None
+        if what == "start":
+            server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+            server.state = state = _State(**arguments)  # type: ignore[attr-defined]
+            server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients that leave early
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            answer = f"http://127.0.0.1:{server.server_port}"
+            states[answer] = state
+        elif what == "fault":
+            states[address].faults.append(list(arguments))
+        else:
+            answer, states[address].seen = states[address].seen, []
+        commands.send(answer)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        state: _State = self.server.state  # type: ignore[attr-defined]
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        state.seen.append(f"{self.command} {self.path}")
+        if state.page:
+            status, text, kind = state.page
+            self._answer(status, [("Content-Type", kind)], text.encode())
+        else:
+            self._pass_on(state, body)
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+    def log_message(self, *_: object) -> None: ...
+
+    def _pass_on(self, state: _State, body: bytes) -> None:
+        fault = state.fault_for(self.command, self.path)
+        connection = http.client.HTTPConnection(state.upstream, timeout=60)
+        try:
+            # The Host that the client signed goes through with the other headers.
+            connection.request(self.command, self.path, body or None, dict(self.headers.items()))
+            got = connection.getresponse()
+            data = got.read()
+        finally:
+            connection.close()
+        headers = [(k, v) for k, v in got.getheaders() if k.lower() not in ("content-length", "transfer-encoding", "connection")]
+        length = int(got.headers.get("Content-Length") or 0) if self.command == "HEAD" else len(data)
+        if fault == LOSE:
+            self._answer(503, [("Content-Type", "application/xml")], b"")
+        elif fault == CUT:
+            self._answer(got.status, headers, data[: len(data) // 2], length)
+            self.close_connection = True
+        else:
+            self._answer(got.status, headers, data, length)
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes, length: int | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -46,6 +46,12 @@ def content(dataset: Dataset, version: int) -> list[dict[str, Any]]:
     return read_rows(dataset.lake, dataset.uri, version)
 
 
+def scanned(dataset: Dataset, version: int) -> list[dict[str, Any]]:
+    """The rows of a version as the steps read them."""
+    with dataset.reading():
+        return dataset.scan(version).collect().to_dicts()
+
+
 def read_rows(lake: Lake, uri: str, version: int) -> list[dict[str, Any]]:
     """Read a table past Socle, with deltalake alone: what any other tool would see."""
     from deltalake import DeltaTable

@@ -14,8 +14,8 @@ from flows.lake.datasets import Dataset
 from flows.lake.models import Models
 from flows.lake.quarantine import Quarantine
 from flows.settings import Settings
-from tests.lake.servers import closed_port, page_server
-from tests.lake.support import SCHEMA, load, reader, record, whole_text
+from tests.lake.servers import Servers, closed_port
+from tests.lake.support import SCHEMA, load, reader, record, scanned, whole_text
 
 ACCESS, SECRET = "AKIDQUATREVINGT", "secret-de-l-essai-0123456789"
 HEADS = {"stat", "bucket_exists", "ensure"}  # HEAD requests: an answer without a body, so without a reason
@@ -130,7 +130,7 @@ def test_a_table_error_says_what_is_wrong_as_clearly_as_one_on_objects(s3_settin
 def test_reading_rows_is_a_storage_error_too(s3_settings: Any, mistake: str) -> None:
     dataset = Dataset(broken(s3_settings, mistake), "essai", "demandes")
     with pytest.raises(StorageError):
-        dataset.scan(1).collect()
+        scanned(dataset, 1)
 
 
 @services
@@ -141,7 +141,7 @@ def test_no_key_is_in_the_text_of_any_error(s3_settings: Any, mistake: str, tmp_
     acts = object_acts(lake, tmp_path) | table_acts(lake)
     del acts["ensure"]  # it would make the missing bucket
     if mistake != "unreachable":
-        acts["scan"] = lambda: dataset.scan(1).collect()
+        acts["scan"] = lambda: scanned(dataset, 1)
     found = outcomes(acts)
     texts = [whole_text(what) for what in found.values() if isinstance(what, Exception)]
     assert len(texts) >= 10
@@ -171,13 +171,13 @@ def fake(endpoint: str, **more: Any) -> Lake:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500, 502])
-def test_a_page_in_place_of_an_answer_is_a_storage_error(status: int, tmp_path: Path) -> None:
-    with page_server(status) as address:
-        lake = fake(address)
-        acts = object_acts(lake, tmp_path)
-        if status == 404:
-            acts = {name: act for name, act in acts.items() if name not in HEADS}
-        found = outcomes(acts)
+def test_a_page_in_place_of_an_answer_is_a_storage_error(servers: Servers, status: int, tmp_path: Path) -> None:
+    address = servers.page(status).address
+    lake = fake(address)
+    acts = object_acts(lake, tmp_path)
+    if status == 404:
+        acts = {name: act for name, act in acts.items() if name not in HEADS}
+    found = outcomes(acts)
     assert wrong(found) == {}
     text = "\n".join(whole_text(what) for what in found.values() if isinstance(what, Exception))
     assert ACCESS not in text
@@ -185,23 +185,23 @@ def test_a_page_in_place_of_an_answer_is_a_storage_error(status: int, tmp_path: 
     assert not (tmp_path / "copy").exists()
 
 
-def test_a_page_with_status_200_is_not_believed(tmp_path: Path) -> None:
+def test_a_page_with_status_200_is_not_believed(servers: Servers, tmp_path: Path) -> None:
     """A captive portal or a wrong port: nothing may be taken as written, nor as read."""
-    with page_server(200) as address:
-        acts = object_acts(fake(address), tmp_path)
-        found = outcomes({name: act for name, act in acts.items() if name not in ("delete", "bucket_exists", "ensure")})
+    address = servers.page(200).address
+    acts = object_acts(fake(address), tmp_path)
+    found = outcomes({name: act for name, act in acts.items() if name not in ("delete", "bucket_exists", "ensure")})
     assert wrong(found) == {}
 
 
-def test_a_page_with_status_200_is_not_a_table_without_loads() -> None:
-    with page_server(200) as address:
-        found = outcomes(table_acts(fake(address)))
+def test_a_page_with_status_200_is_not_a_table_without_loads(servers: Servers) -> None:
+    address = servers.page(200).address
+    found = outcomes(table_acts(fake(address)))
     assert wrong(found) == {}
 
 
-def test_a_page_with_status_403_is_a_storage_error_for_tables() -> None:
-    with page_server(403) as address:
-        found = outcomes(table_acts(fake(address)))
+def test_a_page_with_status_403_is_a_storage_error_for_tables(servers: Servers) -> None:
+    address = servers.page(403).address
+    found = outcomes(table_acts(fake(address)))
     assert wrong(found) == {}
     text = "\n".join(whole_text(what) for what in found.values() if isinstance(what, Exception))
     assert ACCESS not in text
@@ -214,11 +214,11 @@ AMAZON = f"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 @pytest.mark.parametrize("text", [AMAZON, AMAZON.replace("\n", "")])
-def test_an_answer_that_repeats_the_access_key_is_not_passed_on(tmp_path: Path, text: str) -> None:
+def test_an_answer_that_repeats_the_access_key_is_not_passed_on(servers: Servers, tmp_path: Path, text: str) -> None:
     """Amazon's does; Ceph's does not."""
-    with page_server(403, text.encode(), "application/xml") as address:
-        lake = fake(address)
-        found = outcomes(object_acts(lake, tmp_path) | table_acts(lake))
+    address = servers.page(403, text, "application/xml").address
+    lake = fake(address)
+    found = outcomes(object_acts(lake, tmp_path) | table_acts(lake))
     assert wrong(found) == {}
     assert {name: str(what) for name, what in found.items() if ACCESS in whole_text(what)} == {}
 

@@ -97,7 +97,7 @@ def test_new_files_of_an_appended_table(append, load, data):
     data(csv_text(rows(3, start=90)), "suite.csv")
     found = plan()
     assert (found.action, found.reasons) == ("load", ["new source files"])
-    assert [f.name for f in found.files] == ["suite.csv"]
+    assert [f.name for f in found.files] == ["data/suite.csv"]
 
 
 def test_a_refusal_is_planned_as_refused(load, data, suite):
