@@ -168,8 +168,10 @@ class Dataset:
                 raise
         return EMPTY
 
-    def commit(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str]) -> DatasetVersion:
-        """Write one load as the version after `based_on`, in the record's mode. Columns that the table does not have are added.
+    def commit(
+        self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False
+    ) -> DatasetVersion:
+        """Write one load as the version after `based_on`, in the record's mode. `evolve`: add columns that the table lacks.
 
         Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
         """
@@ -179,9 +181,9 @@ class Dataset:
             table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
             properties = _commit_properties(record)
             if record.mode == "upsert":
-                _merge(table, rows, key, properties)
+                _merge(table, rows, key, properties, evolve)
             elif record.mode == "append":
-                write_deltalake(table, rows, mode="append", schema_mode="merge", commit_properties=properties)
+                write_deltalake(table, rows, mode="append", schema_mode="merge" if evolve else None, commit_properties=properties)
             else:
                 write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
             table.update_incremental()
@@ -212,10 +214,10 @@ def _commit_properties(record: LoadRecord) -> CommitProperties:
     return CommitProperties(custom_metadata=record.to_metadata(), max_commit_retries=0)
 
 
-def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties) -> None:
+def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties, evolve: bool) -> None:
     same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
     (
-        table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=True)
+        table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve)
         .when_matched_update_all()
         .when_not_matched_insert_all()
         .execute()

@@ -85,7 +85,7 @@ class Reader:
         assert len(refused) == load.rows["refused"] > 0
         assert all(row["rules"] for row in refused)
         raw = RawStore(objects, "demandes")
-        for sha256 in load.raw:
+        for sha256 in load.raw.values():
             assert hashlib.sha256(objects.get(keys.raw("demandes", sha256))).hexdigest() == sha256
             assert raw.known(sha256) is not None
 

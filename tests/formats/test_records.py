@@ -81,7 +81,9 @@ def test_what_is_not_json_is_refused(file, data):
         records(file, data, at())
 
 
-@pytest.mark.parametrize(("data", "kind"), [(b"[1]", "int"), (b'["a"]', "str"), (b"[null]", "NoneType"), (b"[[{}]]", "list"), (b"3", "int")])
+@pytest.mark.parametrize(
+    ("data", "kind"), [(b"[1]", "int"), (b'["a"]', "str"), (b"[null]", "NoneType"), (b"[[{}]]", "list"), (b"3", "int")]
+)
 def test_an_item_that_is_no_object_is_refused_with_its_place(file, data, kind):
     with pytest.raises(SourceRefused, match=f"record 1 is {kind}"):
         records(file, data, at())
@@ -129,7 +131,6 @@ values = st.recursive(
 )
 
 
-
 @given(st.lists(st.dictionaries(texts, values, max_size=4), max_size=4), st.sampled_from([None, 1]))
 def test_what_pythons_json_writes_comes_back_equal(file, written, indent):
     for ascii_only in (True, False):
@@ -138,7 +139,11 @@ def test_what_pythons_json_writes_comes_back_equal(file, written, indent):
         assert records(file, lines.encode(), LINES) == written
 
 
-pieces = st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b'"', b":", b",", b"1", b"-", b"e9", b"null", b"\\u", b"\\ud800", b"\n", b"\xff", b"\x00", b"9" * 30]))
+pieces = st.lists(
+    st.sampled_from(
+        [b"[", b"]", b"{", b"}", b'"', b":", b",", b"1", b"-", b"e9", b"null", b"\\u", b"\\ud800", b"\n", b"\xff", b"\x00", b"9" * 30]
+    )
+)
 
 
 @given(st.one_of(st.binary(max_size=100), pieces.map(b"".join)), st.sampled_from([LINES, at(), at("item"), at("a.item")]))

@@ -177,7 +177,9 @@ def lawful(path: Path, data: bytes, declared) -> None:
         assert path.name in str(error)
 
 
-pieces = st.lists(st.one_of(st.sampled_from([b",", b"\n", b"\r", b'"', b'""', b";", b"\x00", b"\xef\xbb\xbf", b"a", b"1"]), st.binary(max_size=4)))
+pieces = st.lists(
+    st.one_of(st.sampled_from([b",", b"\n", b"\r", b'"', b'""', b";", b"\x00", b"\xef\xbb\xbf", b"a", b"1"]), st.binary(max_size=4))
+)
 
 
 @given(st.one_of(st.binary(max_size=200), pieces.map(b"".join)), st.sampled_from(["utf-8", "latin-1", "cp1252"]))

@@ -18,6 +18,7 @@ from flows.lake.quarantine import Quarantine
 from flows.lake.raw import RawStore
 from flows.settings import Settings
 from tests.lake.servers import Servers, run_servers
+from tests.lake.workers import Race, run_races
 
 NOBODY = 65534
 
@@ -70,6 +71,13 @@ def servers() -> Iterator[Servers]:
     """Servers that misbehave."""
     with run_servers() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def race() -> Iterator[Race]:
+    """race(work, processes, *arguments): see workers.py."""
+    with run_races() as ready:
+        yield ready
 
 
 @pytest.fixture

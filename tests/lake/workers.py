@@ -1,45 +1,57 @@
-"""What the processes of the race tests do. Each starts anew, as a worker of Prefect does, and begins with the others."""
+"""What the processes of the race tests do, each begins together with the others. One set of them serves the session."""
 
 from __future__ import annotations
 
 import multiprocessing
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flows.errors import Conflict
 from flows.lake import Lake
 
-_together: Any = None
+PATIENCE = 120  # seconds that a process waits for the others
+Race = Callable[..., list[Any]]
+_meetings: dict[int, Any] = {}
+_present = 0
 
 
-def race(work: Callable[..., Any], processes: int, *arguments: Any) -> list[Any]:
-    """Run `work(process number, *arguments)` in that many new processes at once; what each returned."""
+@contextmanager
+def run_races(most: int = 4) -> Iterator[Race]:
+    """Gives race(work, processes, *arguments): runs `work(process number, *arguments)` in that many processes at once."""
     spawn = multiprocessing.get_context("spawn")
-    barrier = spawn.Barrier(processes)
-    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin, initargs=(barrier,)) as pool:
-        return [future.result(timeout=240) for future in [pool.submit(_start, work, n, *arguments) for n in range(processes)]]
+    meetings = {parties: spawn.Barrier(parties) for parties in range(2, most + 1)}
+    with ProcessPoolExecutor(most, mp_context=spawn, initializer=_begin, initargs=(meetings,)) as pool:
+
+        def race(work: Callable[..., Any], processes: int, *arguments: Any) -> list[Any]:
+            meetings[processes].reset()
+            futures = [pool.submit(_start, processes, work, n, *arguments) for n in range(processes)]
+            return [future.result(timeout=2 * PATIENCE) for future in futures]
+
+        yield race
 
 
-def _begin(barrier: Any) -> None:
-    global _together  # noqa: PLW0603
-    _together = barrier
-    # The imports take longer than the race: they come before the start.
+def _begin(meetings: dict[int, Any]) -> None:
+    _meetings.update(meetings)
+    # Imports take longer than most races: they come before the start.
     import deltalake  # noqa: F401
     import minio  # noqa: F401
     import polars  # noqa: F401
 
 
-def _start(work: Callable[..., Any], *arguments: Any) -> Any:
+def _start(processes: int, work: Callable[..., Any], *arguments: Any) -> Any:
+    global _present  # noqa: PLW0603
+    _present = processes
     meet()
     return work(*arguments)
 
 
 def meet() -> None:
-    """Wait for all the others."""
-    _together.wait(timeout=120)
+    """Wait for all the others; until then, no process can take a second part in the race."""
+    _meetings[_present].wait(timeout=PATIENCE)
 
 
 def create_all(process: int, lake: Lake, count: int) -> list[str]:

@@ -114,7 +114,11 @@ def test_a_transform_that_gives_no_rows_of_data_is_a_configuration_error(transfo
 
 @pytest.mark.parametrize("argument", ["records", "batch"])
 def test_a_transform_that_drops_every_row(transform, load, argument):
-    transform(f"def demandes({argument}):\n    return {argument}.clear()\n" if argument == "batch" else "def demandes(records):\n    yield from ()\n")
+    transform(
+        f"def demandes({argument}):\n    return {argument}.clear()\n"
+        if argument == "batch"
+        else "def demandes(records):\n    yield from ()\n"
+    )
     with pytest.raises(Refused, match="no row"):
         load()
 

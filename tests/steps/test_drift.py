@@ -63,8 +63,6 @@ def test_drift_quarantines_the_whole_file_and_keeps_the_others(load, data, edit,
     assert len(served()) == 90
 
 
-
-
 @pytest.mark.parametrize("name", ["__row", "__file", "__autre"])
 def test_a_column_under_a_reserved_name_does_not_disappear_in_silence(load, data, name):
     data(csv_text([("a", "un", "paie", "x")], header=f"id,texte,theme,{name}"))

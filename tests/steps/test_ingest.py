@@ -148,5 +148,3 @@ def test_rows_added_later_take_a_newly_declared_column(load, edit, data, served,
     outcome = load()
     assert outcome.action == "loaded"
     assert [r["lieu"] for r in served() if r["id"] in ("z1", "d00000")] == [None, "Brest"]
-
-

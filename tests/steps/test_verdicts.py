@@ -123,5 +123,3 @@ def test_examples_of_personal_data_are_not_kept(load, data, edit, suite):
     outcome = load()
     assert outcome.refused
     assert "Dupont" not in outcome.report.to_json().decode()
-
-
