@@ -42,6 +42,8 @@ class Lake:
         name = keys.bucket(self.settings.s3_prefix or LOCAL_PREFIX, project)
         if len(name) > keys.MAX_BUCKET:
             raise ConfigurationError(f"the bucket name {name!r} is over {keys.MAX_BUCKET} characters", hint="shorten the project's name")
+        if name.endswith("-"):
+            raise ConfigurationError(f"the bucket name {name!r} ends with a dash, which S3 refuses", hint="rename the project")
         return name
 
     def bucket(self, project: str) -> Objects:

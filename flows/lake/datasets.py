@@ -7,6 +7,7 @@ made from travels in the commit itself (LoadRecord), so the table tells its own 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 PREFIX = "socle."
+MIN_FREE = 64 << 10  # bytes; with less, a failed write is taken for a full disk
 EMPTY = 0  # Delta version of a table that was made and never loaded
 TABLE_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # old versions stay readable: models refer to them
 
@@ -142,31 +144,39 @@ class Dataset:
     def reading(self) -> Iterator[None]:
         """Failures of the storage while rows of `scan` are read -> StorageError."""
         import polars as pl
+        from deltalake.exceptions import DeltaError
 
         try:
             yield
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, DeltaError, OSError) as error:
             text = str(error).splitlines()[0][:300]
             raise StorageError(f"rows of {self.project}/{self.name} cannot be read: {text}", where=self.uri, hint="socle doctor") from None
 
     # -- writing
 
     def create_table(self, schema: pa.Schema) -> int:
-        """Make the empty table if there is none; its version, to base the first load on."""
-        from deltalake import DeltaTable
+        """Make the empty table if there is none; the newest version of the table that is there then."""
+        from deltalake import CommitProperties, DeltaTable
         from deltalake.exceptions import DeltaError
 
-        if self.open() is not None:
-            return EMPTY
+        if (there := self.delta_version()) is not None:
+            return there
         try:
             with self._errors():
                 DeltaTable.create(
-                    self.uri, schema, mode="error", configuration=TABLE_CONFIGURATION, storage_options=self.lake.storage_options
+                    self.uri,
+                    schema,
+                    mode="error",
+                    configuration=TABLE_CONFIGURATION,
+                    storage_options=self.lake.storage_options,
+                    commit_properties=CommitProperties(max_commit_retries=0),
                 )
         except (Conflict, StorageError, DeltaError):
             if self.open() is None:  # nobody else made it in the meantime: a real failure
                 raise
-        return EMPTY
+        made = self.delta_version()
+        assert made is not None
+        return made
 
     def commit(
         self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False
@@ -180,6 +190,9 @@ class Dataset:
         with self._errors():
             table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
             properties = _commit_properties(record)
+            known = {f.name for f in table.schema().fields}
+            if record.mode in ("append", "upsert") and not evolve and (new := [n for n in rows.schema.names if n not in known]):
+                raise StorageError(f"the table has no column {', '.join(new)}", where=self.uri)  # a merge would drop them silently
             if record.mode == "upsert":
                 _merge(table, rows, key, properties, evolve)
             elif record.mode == "append":
@@ -202,9 +215,15 @@ class Dataset:
             raise Conflict(f"another writer committed to {self.project}/{self.name} first", where=self.uri, hint="run again") from None
         except (DeltaError, DeltaProtocolError, OSError) as error:
             text = str(error).splitlines()[0][:300]
-            if "No space left" in text:
+            if "specified end version" in text:
+                raise NotFound(f"{self.project}/{self.name} has no such version", where=self.uri, hint=f"socle ls {self.project}") from None
+            if "No space left" in text or self._disk_is_full():
                 raise StorageError("the disk of the lake is full", where=self.uri, hint="free some space, then run again") from None
             raise StorageError(f"the table cannot be used: {text}", where=self.uri, hint="socle doctor") from None
+
+    def _disk_is_full(self) -> bool:
+        """deltalake does not always say why a local write failed."""
+        return self.lake.is_local and shutil.disk_usage(self.lake.settings.lake_folder).free < MIN_FREE
 
 
 def _commit_properties(record: LoadRecord) -> CommitProperties:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 from flows.errors import NotFound, StorageError
@@ -48,6 +49,8 @@ class LocalObjects:
             try:
                 os.link(temporary, target)  # unlike a rename, fails if the target exists: this decides the race
             except FileExistsError:
+                if not target.is_file():
+                    raise
                 return False
             finally:
                 temporary.unlink()
@@ -76,13 +79,18 @@ class LocalObjects:
 
     def stat(self, key: str) -> ObjectInfo | None:
         path = self._path(key)
-        return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+        with _storage_errors(path):
+            try:
+                found = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return ObjectInfo(key, found.st_size) if S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         start = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.folder
         keys = sorted(
             key
-            for folder, _, files in os.walk(start)
+            for folder, _, files in os.walk(start, onerror=_refuse_unreadable)
             for file in files
             if not file.startswith(TEMPORARY) and (key := Path(folder, file).relative_to(self.folder).as_posix()).startswith(prefix)
         )
@@ -104,7 +112,10 @@ class LocalObjects:
         target = self._path(key)
         with _storage_errors(target):
             temporary = self._temporary(target, fill)
-            temporary.replace(target)
+            try:
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
             _sync_folder(target.parent)
 
     def _temporary(self, target: Path, fill: Callable[[BinaryIO], object]) -> Path:
@@ -130,6 +141,12 @@ def _copy(source: BinaryIO, out: BinaryIO, progress: Progress | None) -> None:
     while piece := source.read(CHUNK):
         out.write(piece)
         progress(len(piece))
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    """os.walk passes over folders that it cannot read: an empty listing would then be a lie."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise StorageError(f"the lake's folder cannot be read: {error.strerror}", where=str(error.filename), hint="check its permissions")
 
 
 def _sync_folder(folder: Path) -> None:

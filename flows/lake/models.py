@@ -83,8 +83,12 @@ class Models:
         return sorted(int(stem) for o in listed if (stem := o.key.rpartition("/")[2].removesuffix(".json")).isdigit())
 
     def version(self, number: int) -> ModelVersion:
+        key = keys.model_version(self.name, number)
         try:
-            return ModelVersion(**json.loads(self.objects.get(keys.model_version(self.name, number))))
+            return ModelVersion(**json.loads(self.objects.get(key)))
+        except (ValueError, TypeError):
+            message = f"the manifest of {self.project}/{self.name}@{number} is damaged"
+            raise StorageError(message, where=f"{self.objects.name}/{key}", hint="restore that object from a backup") from None
         except NotFound:
             there = ", ".join(map(str, self.numbers())) or "none"
             raise NotFound(
@@ -139,6 +143,8 @@ class Models:
         prefix = keys.model_files(self.name, version.upload_id)
         for name, expected in version.files.items():
             path = folder / name
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise StorageError(f"{version}: the manifest names a file outside of the model: {name!r}", where=self.objects.name)
             if path.is_file() and sha256_file(path) == expected["sha256"]:
                 continue
             try:

@@ -38,10 +38,10 @@ class Quarantine(Dataset):
             return None
         self.create_table(_schema())
         for _ in range(ATTEMPTS):
+            based_on = self.delta_version()  # before looking: whoever commits after this makes ours a conflict
             written = self.version_of(load_id)
             if written is not None:
                 return written
-            based_on = self.delta_version()
             try:
                 with self._errors():
                     table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)

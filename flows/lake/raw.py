@@ -46,7 +46,7 @@ class RawStore:
         """
         path = folder / file.sha256
         key = keys.raw(self.dataset, file.sha256)
-        if not path.is_file():
+        if not path.is_file() or sha256_file(path) != file.sha256:
             self.objects.fetch(key, path, progress)
             if sha256_file(path) != file.sha256:
                 path.unlink()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flows.errors import ConfigurationError
 
-FORM = re.compile(r"^(?:(?P<project>[a-z][a-z0-9-]*)/)?(?P<name>[a-z][a-z0-9-]*)(?:@(?P<selector>[a-z0-9]+))?$")
+FORM = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]*)/)?(?P<name>[a-z][a-z0-9-]*)(?:@(?P<selector>[a-z]+|[0-9]{1,9}))?")
 ALIASES = ("champion", "candidate")
 
 
@@ -26,7 +26,7 @@ class Reference:
 
 def parse(text: str, project: str | None = None) -> Reference:
     """Raises: ConfigurationError if the text is not a reference, or names no project and none is current."""
-    match = FORM.match(text)
+    match = FORM.fullmatch(text)
     if not match:
         raise ConfigurationError(f"{text!r} is not a reference", hint="write project/name, project/name@3 or project/model@champion")
     owner, selector = match["project"] or project, match["selector"]

@@ -19,6 +19,7 @@ from flows.errors import ConfigurationError, NotFound, StorageError
 from flows.lake.objects import CHUNK, ObjectInfo, Progress
 from flows.settings import Settings
 
+NOT_S3 = "the S3 service gave an answer that is not S3's"
 ABSENT = {"NoSuchKey", "NoSuchObject"}
 EXPLAINED = {
     "InvalidAccessKeyId": ("the S3 service does not know this access key", "check SOCLE_S3_ACCESS_KEY"),
@@ -86,18 +87,20 @@ class S3Objects:
 
     def put(self, key: str, data: bytes) -> None:
         with self._errors(key):
-            self.client.put_object(self._name, key, io.BytesIO(data), len(data))
+            self._check(self.client.put_object(self._name, key, io.BytesIO(data), len(data)).etag, key)
 
     def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None:
         with self._errors(key):
-            self.client.fput_object(self._name, key, str(path), progress=_Meter(progress) if progress else None)
+            meter = _Meter(progress) if progress else None
+            self._check(self.client.fput_object(self._name, key, str(path), progress=meter).etag, key)
 
     def create(self, key: str, data: bytes) -> bool:
         # put_object(metadata=...) would send If-None-Match as user metadata and overwrite: it has to be a header.
         with self._errors(key):
             for attempt in range(8):
                 try:
-                    self.client._put_object(self._name, key, data, headers={"If-None-Match": "*"})
+                    answer = self.client._put_object(self._name, key, data, headers={"If-None-Match": "*"})
+                    self._check(answer.etag, key)
                     return True
                 except S3Error as error:
                     if error.code == "PreconditionFailed":
@@ -114,6 +117,7 @@ class S3Objects:
         with self._errors(key):
             response = self.client.get_object(self._name, key)
             try:
+                self._check(response.headers.get("etag"), key)
                 yield from response.stream(CHUNK)
             finally:
                 response.close()
@@ -136,6 +140,7 @@ class S3Objects:
         try:
             with self._errors(key):
                 found = self.client.stat_object(self._name, key)
+                self._check(found.etag, key)
         except NotFound:
             return None
         return ObjectInfo(key, found.size or 0)
@@ -153,6 +158,11 @@ class S3Objects:
     def delete(self, key: str) -> None:
         with self._errors(key):
             self.client.remove_object(self._name, key)
+
+    def _check(self, etag: str | None, key: str) -> None:
+        """Every S3 service gives an ETag; the sign-in page of a network, which answers 200 to everything, gives none."""
+        if not etag:
+            raise StorageError(NOT_S3, where=self._place(key), hint="check SOCLE_S3_ENDPOINT, then socle doctor")
 
     def _place(self, key: str = "") -> str:
         return f"{self.endpoint}/{self._name}" + (f"/{key}" if key else "")
@@ -172,9 +182,9 @@ class S3Objects:
             raise StorageError(
                 f"the S3 service cannot be reached: {reason}", where=self._place(key), hint="check SOCLE_S3_ENDPOINT, then socle doctor"
             ) from None
-        except (InvalidResponseError, ServerError, MinioException) as error:
+        except (InvalidResponseError, ServerError, MinioException, ValueError):  # ValueError: XML that is not S3's
             raise StorageError(
-                f"the S3 service gave an answer that is not S3's ({type(error).__name__})",
+                NOT_S3,
                 where=self._place(key),
                 hint="check SOCLE_S3_ENDPOINT, then socle doctor",
             ) from None

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from flows import contract, progress
 from flows.errors import Conflict, SystemFailure
 from flows.lake import keys
-from flows.lake.datasets import Dataset, DatasetVersion, LoadRecord
+from flows.lake.datasets import EMPTY, Dataset, DatasetVersion, LoadRecord
 from flows.lake.quarantine import Quarantine
 from flows.project import Dataset as Declared
 from flows.quality.results import CheckReport
@@ -128,7 +128,8 @@ def _commit(declared: Declared, table: Dataset, based_on: int | None, audited: A
 
     rows = arrow_dataset.dataset(audited.rows_path, format="parquet").scanner().to_reader()
     if based_on is None:
-        based_on = table.create_table(contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string")))
+        table.create_table(contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string")))
+        based_on = EMPTY  # whoever loaded it since the plan comes first
     return table.commit(rows, based_on, record, declared.key, evolve=True)  # the contract has said which columns come in
 
 
