@@ -80,6 +80,13 @@ async def show_datasets(run: Run, result: RunResult) -> None:
             await _checks_table(outcome.report)
 
 
+async def show_failures(result: RunResult) -> None:
+    """For flows that run alone: the pipeline's summary has its own part for them."""
+    if result.failures:
+        text = "\n\n".join(["## Ce qui n'a pas marché", *(_failure_text(name, error) for name, error in result.failures)])
+        await acreate_markdown_artifact(text, key=f"echecs-{result.project}", description="Ce qui n'a pas marché")
+
+
 async def show_report(run: Run, version: DatasetVersion, report: CheckReport) -> None:
     text = f"## {version}\n\n{_report_text(report)}\n\n[Voir tous les contrôles]({links.data_docs(run.settings, report)})"
     await acreate_markdown_artifact(text, key=f"donnees-{report.project}-{report.dataset}", description="Contrôle d'une version publiée")

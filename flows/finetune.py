@@ -29,6 +29,7 @@ async def finetune(project: str, model: str | None = None) -> RunResult:
         for name in [model] if model else run.project.models:
             await artifacts.attempt(result, name, train(run, name))
         await artifacts.show_models(run, result)
+        await artifacts.show_failures(result)
     return artifacts.finish(result)
 
 

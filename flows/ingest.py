@@ -24,6 +24,7 @@ async def ingest(project: str, dataset: str | None = None) -> RunResult:
         for name in [dataset] if dataset else run.project.datasets:
             await artifacts.attempt(result, name, load(run, name))
         await artifacts.show_datasets(run, result)
+        await artifacts.show_failures(result)
     return artifacts.finish(result)
 
 

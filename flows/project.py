@@ -213,6 +213,12 @@ class Model(Strict):
         baselines = [c for c in declared if c.kind == "tfidf"] or [TfidfCandidate()]
         return [*baselines, *(c for c in declared if c.kind != "tfidf")]
 
+    @property
+    def labels(self) -> list[str]:
+        """A name for each of `all_candidates`; a second one on the same base gets its number."""
+        names = [c.label for c in self.all_candidates]
+        return [n if names.index(n) == i else f"{n} ({names[: i + 1].count(n)})" for i, n in enumerate(names)]
+
 
 class Schedule(Strict):
     cron: Annotated[str, Field(pattern=r"^\S+(\s+\S+){4}$")]

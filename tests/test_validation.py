@@ -208,10 +208,7 @@ def test_problems_of_a_suite(root, entry, said, hint):
 
 
 def test_the_line_of_an_expectation(root):
-    text = '{"expectations": [\n {"type": "%s", "kwargs": {"column": "id"}},\n {"type": "%s",\n  "kwargs": {"column": "x"}}\n]}' % (
-        NULL,
-        NULL,
-    )
+    text = f'{{"expectations": [\n {{"type": "{NULL}", "kwargs": {{"column": "id"}}}},\n {{"type": "{NULL}",\n  "kwargs": {{"column": "x"}}}}\n]}}'
     [problem] = suite(root, text)
     assert problem.line == 3
 

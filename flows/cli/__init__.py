@@ -22,19 +22,21 @@ for command in (*projects.COMMANDS, *run.COMMANDS, *lake.COMMANDS, *server.COMMA
 
 def main() -> None:
     """Run a command; an error of ours becomes a short text and the exit code that DESIGN gives it."""
-    from flows.errors import SocleError
+    from flows.errors import ConfigurationError, SocleError
 
+    as_json = "--json" in sys.argv
     try:
-        app(standalone_mode=True)
+        raise SystemExit(app(standalone_mode=not as_json))
     except SocleError as error:
-        show_error(error, as_json="--json" in sys.argv)
-        raise SystemExit(error.exit_code) from None
+        failure = error
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         raise SystemExit(130) from None
-
-
-def show_error(error: object, *, as_json: bool) -> None:
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # usage errors, which --json has as JSON too
+            raise
+        failure = ConfigurationError(error.format_message(), hint="socle --help")
     from flows.cli import display
 
-    display.error(error, as_json=as_json)
+    display.error(failure, as_json=as_json)
+    raise SystemExit(failure.exit_code)

@@ -30,7 +30,7 @@ ACTIONS = {"loaded": "new version", "checked": "checked again", "nothing": "unch
 def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False, emoji=False)
     if not made.is_terminal:
         made.width = 120  # a log or a file: no reason to cut figures
     return made

@@ -136,7 +136,7 @@ def _show_model(version: ModelVersion, lake: Lake) -> None:
     for move in Models(lake, version.project, version.model).moves(limit=5):
         out.print(f"  move {move.number}: {move.aliases} by {move.who}, {move.at} – {move.reason}", markup=False)
     out.print(
-        f"  model card: {lake.table_uri(version.project, keys.model_files(version.model, version.upload_id))}README.md", soft_wrap=True
+        f"  model card: {lake.table_uri(version.project, keys.model_files(version.model, version.upload_id) + 'README.md')}", soft_wrap=True
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.options import Json, Project
+from flows.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from flows.steps import Run
@@ -44,28 +45,26 @@ def run(
     except SocleError as error:
         if not (fallback and _unreachable(error)):
             raise
-        typer.echo(f"{error.message}: running the offline project {fallback!r} instead.", err=True)
+        typer.echo(f"{_unreachable(error)}: running the offline project {fallback!r} instead.", err=True)
         code = _run(fallback, flow, {}, dry_run, json, time.monotonic())
     if code:
         raise typer.Exit(code)
 
 
 def _parameters(assigned: list[str]) -> dict[str, str]:
-    from flows.errors import ConfigurationError
-
     for text in assigned:
         if "=" not in text or text.startswith("="):
             raise ConfigurationError(f"--set {text!r} is not of the form key=value")
     return dict(text.split("=", 1) for text in assigned)
 
 
-def _unreachable(error: Any) -> bool:
+def _unreachable(error: Any) -> str:
+    """What could not be reached, in words; empty if the error is of another kind."""
     from flows.sources.npm import SourceUnreachable
     from flows.steps.pipeline import RunResult
 
-    if isinstance(error, SourceUnreachable):
-        return True
-    return isinstance(error.payload, RunResult) and any(isinstance(e, SourceUnreachable) for _, e in error.payload.failures)
+    failures = [e for _, e in error.payload.failures] if isinstance(error.payload, RunResult) else []
+    return next((e.message for e in [error, *failures] if isinstance(e, SourceUnreachable)), "")
 
 
 def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool, json: bool, start: float) -> int:
@@ -77,9 +76,12 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
     from flows.steps.plan import plan_project
 
     with open_run(project) as opened:
+        _known(flow, parameters)
+        if dry_run and flow is FlowName.check:
+            raise ConfigurationError("--dry-run says what would be loaded and trained; --flow check always runs its checks")
         plan = None
-        if flow is not FlowName.check and not parameters:
-            plan = plan_project(opened, datasets=flow is not FlowName.finetune, models=flow is not FlowName.ingest)
+        if flow is not FlowName.check:
+            plan = _chosen(plan_project(opened, datasets=flow is not FlowName.finetune, models=flow is not FlowName.ingest), parameters)
         if dry_run:
             return _show_plan(opened, plan, json)
         result = _without_prefect(opened, plan) if plan else None
@@ -95,6 +97,37 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
         else:
             display.summary(result, opened.lake, opened.project, seconds)
         return _code(result)
+
+
+PARAMETERS = {
+    FlowName.pipeline: [],
+    FlowName.ingest: ["dataset"],
+    FlowName.check: ["dataset", "version"],
+    FlowName.finetune: ["model"],
+}
+"""What --set can give, beside the project; tests compare it with the flows' signatures."""
+
+
+def _known(flow: FlowName, parameters: dict[str, str]) -> None:
+    if unknown := set(parameters) - set(PARAMETERS[flow]):
+        known = ", ".join(PARAMETERS[flow]) or "none"
+        raise ConfigurationError(f"the flow {flow.value} has no parameter {', '.join(unknown)}", where=f"its parameters: {known}")
+    if not parameters.get("version", "1").isdigit():
+        raise ConfigurationError(f"version={parameters['version']!r} is not a number")
+
+
+def _chosen(plan: ProjectPlan, parameters: dict[str, str]) -> ProjectPlan:
+    """The part of the plan that --set names.
+
+    Raises: ConfigurationError for a name that the project does not have.
+    """
+    from flows.steps.plan import ProjectPlan
+
+    for kind, parts in (("dataset", plan.datasets), ("model", plan.models)):
+        if kind in parameters and parameters[kind] not in (names := [p.name for p in parts]):
+            raise ConfigurationError(f"there is no {kind} {parameters[kind]!r}", where=f"{kind}s there: {', '.join(names)}")
+    datasets = [d for d in plan.datasets if d.name == parameters.get("dataset", d.name)]
+    return ProjectPlan(datasets, [m for m in plan.models if m.name == parameters.get("model", m.name)])
 
 
 def _without_prefect(opened: Run, plan: ProjectPlan) -> RunResult | None:
@@ -122,7 +155,7 @@ def _with_prefect(opened: Run, flow: FlowName, parameters: dict[str, str], json:
 
     from flows.cli.embedded import prefect_environment
     from flows.cli.progress_bars import bars
-    from flows.errors import ConfigurationError, SocleError
+    from flows.errors import SocleError
 
     with bars(quiet=json) as timings:
         from flows import progress
@@ -130,10 +163,6 @@ def _with_prefect(opened: Run, flow: FlowName, parameters: dict[str, str], json:
         with progress.step("starting Prefect"):
             prefect_environment(opened.settings)
             function = getattr(import_module(f"flows.{flow.value}"), flow.value)
-        unknown = set(parameters) - set(function.parameters.properties)
-        if unknown:
-            known = ", ".join(p for p in function.parameters.properties if p != "project")
-            raise ConfigurationError(f"the flow {flow.value} has no parameter {', '.join(unknown)}", where=f"its parameters: {known}")
         try:
             result = asyncio.run(function(opened.project.name, **parameters))
         except SocleError as error:

@@ -13,6 +13,7 @@ from flows.errors import ConfigurationError, SourceRefused
 from flows.project import JsonFormat, JsonLinesFormat
 
 ESCAPED_SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*(?P<escape>\\u[dD](?P<half>[89a-fA-F])[0-9a-fA-F]{2})")
+BOM = b"\xef\xbb\xbf"
 MAX_DEPTH = 500  # levels of nesting
 OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
@@ -25,7 +26,7 @@ def read_json(path: Path, name: str, declared: JsonFormat, *, max_record_mb: int
     where = declared.records or _top(path, name, max_record_mb)
     count = 0
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             for count, record in enumerate(ijson.items(_DepthGuard(file, path, name), where, use_float=True), 1):
                 yield _object(record, name, f"record {count}")
     except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -78,7 +79,7 @@ class _DepthGuard:
         import ijson
 
         depth = 0
-        with self.path.open("rb") as file:
+        with _open(self.path) as file:
             for event, _ in ijson.basic_parse(file, use_float=True):
                 depth += (event in OPENING) - (event in CLOSING)
                 if depth > MAX_DEPTH:
@@ -86,9 +87,17 @@ class _DepthGuard:
         self.verified = True
 
 
+def _open(path: Path) -> BinaryIO:
+    """Past a byte order mark, which ijson does not know."""
+    file = path.open("rb")
+    if file.read(len(BOM)) != BOM:
+        file.seek(0)
+    return file
+
+
 def _top(path: Path, name: str, max_record_mb: int) -> str:
     with path.open("rb") as file:
-        first = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        first = file.read(4096).removeprefix(BOM).lstrip()[:1]
     if first == b"[":
         return "item"
     size_mb = path.stat().st_size / 1e6
@@ -107,7 +116,7 @@ def read_json_lines(path: Path, name: str, declared: JsonLinesFormat, **_: Any) 
             if not line.strip():
                 continue
             try:
-                record = json.loads(line)
+                record = json.loads(line.removeprefix(BOM) if number == 1 else line)
             except (ValueError, RecursionError) as error:  # ValueError: not JSON, not UTF-8, or a number of thousands of digits
                 raise SourceRefused(f"{name}, line {number} is not JSON: {error}", where=str(path)) from None
             yield _object(record, name, f"line {number}")

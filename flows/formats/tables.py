@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import SourceRefused
+from flows.errors import ConfigurationError, SourceRefused
 from flows.project import CsvFormat, ParquetFormat
 
 if TYPE_CHECKING:
@@ -40,17 +40,32 @@ def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield from frame.iter_slices(batch_rows)
+        _refuse_open_quote(path, name, declared)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise SourceRefused(
             f"{name} is not CSV as declared: {str(error).splitlines()[0][:200]}", where=str(path), hint="check format in project.yaml"
         ) from None
+    except ValueError as error:
+        raise ConfigurationError(f"{name} cannot be read with this format: {error}", where="format.delimiter, format.quote") from None
+
+
+def _refuse_open_quote(path: Path, name: str, declared: CsvFormat) -> None:
+    """A quote that is never closed swallows the lines after it into one value, and Arrow says nothing."""
+    quote, count = declared.quote.encode(), 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            count += block.count(quote)
+    if count % 2:
+        hint = "close it, or declare another format.quote if the file does not use quotes"
+        raise SourceRefused(f"{name} has an odd number of quotes ({count}): one is never closed", where=str(path), hint=hint)
 
 
 def _header(path: Path, name: str, declared: CsvFormat) -> list[str]:
     """Raises: SourceRefused for duplicate or empty names: two columns of one name cannot be told apart."""
     try:
         with path.open(encoding=_python_encoding(declared.encoding), newline="") as file:
-            header = next(csv.reader(file, delimiter=declared.delimiter, quotechar=declared.quote), [])
+            rows = csv.reader(file, delimiter=declared.delimiter, quotechar=declared.quote)
+            header = next((row for row in rows if row), [])  # lines without anything are passed over, below too
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceRefused(f"{name} is not {declared.encoding} CSV: {error}", where=str(path), hint="check format.encoding") from None
     doubled = sorted({c for c in header if header.count(c) > 1})
@@ -72,8 +87,11 @@ def read_parquet(path: Path, name: str, declared: ParquetFormat, *, batch_rows: 
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=batch_rows):
+                batch.validate(full=True)
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
+    except pl.exceptions.PanicException as error:  # a type that Polars does not have
+        raise SourceRefused(f"{name} holds a type that cannot be read: {str(error)[:200]}", where=str(path)) from None
     except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
         raise SourceRefused(f"{name} is not whole, valid Parquet: {str(error).splitlines()[0][:200]}", where=str(path)) from None

@@ -111,8 +111,8 @@ class Dataset:
         if table is None:
             return None, []
         with self._errors():
-            commits = table.history()
-        return table.version(), [
+            commits = numbered(table)
+        return commits[0]["version"], [
             DatasetVersion(self.project, self.name, commit["version"], _time(commit["timestamp"]), LoadRecord.from_metadata(commit))
             for commit in commits
             if PREFIX + "load_id" in commit
@@ -150,6 +150,8 @@ class Dataset:
             yield
         except (pl.exceptions.PolarsError, DeltaError, OSError) as error:
             text = str(error).splitlines()[0][:300]
+            if "No space left" in text:  # reading the lake writes nothing there: what is full is where the rows go
+                raise
             raise StorageError(f"rows of {self.project}/{self.name} cannot be read: {text}", where=self.uri, hint="socle doctor") from None
 
     # -- writing
@@ -224,6 +226,16 @@ class Dataset:
     def _disk_is_full(self) -> bool:
         """deltalake does not always say why a local write failed."""
         return self.lake.is_local and shutil.disk_usage(self.lake.settings.lake_folder).free < MIN_FREE
+
+
+def numbered(table: DeltaTable) -> list[dict[str, Any]]:
+    """Every commit, the newest first, with its version.
+
+    deltalake 1.6.6 lists the log anew but counts down from the version that the handle was opened at, so that a commit that
+    landed in between shifts every number. Logs are never cleaned here: the oldest commit is version 0.
+    """
+    commits = table.history()
+    return [commit | {"version": len(commits) - 1 - place} for place, commit in enumerate(commits)]
 
 
 def _commit_properties(record: LoadRecord) -> CommitProperties:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.errors import Conflict
 from flows.lake import Lake, keys
-from flows.lake.datasets import Dataset
+from flows.lake.datasets import Dataset, numbered
 
 if TYPE_CHECKING:
     import polars as pl
@@ -56,7 +56,7 @@ class Quarantine(Dataset):
         if table is None:
             return None
         with self._errors():
-            commits = table.history()
+            commits = numbered(table)
         return next((int(c["version"]) for c in commits if c.get("socle.quarantined") == load_id), None)
 
     def rows(self, load_id: str, limit: int | None = None) -> list[dict[str, Any]]:

@@ -51,7 +51,9 @@ class LocalFiles:
                     if progress:
                         progress(len(piece))
         except OSError as error:
-            raise SystemFailure(f"cannot copy {path.name}: {error.strerror}", where=f"{path} -> {copy}") from None
+            raise SystemFailure(
+                f"cannot copy {path.name}: {error.strerror}", where=f"{path} -> {copy}", hint="check both, and free space, then run again"
+            ) from None
         return RawFile(hashed.hexdigest(), self._name(path), copy.stat().st_size, f"file:{self.pattern}", copy)
 
     def _describe(self, path: Path) -> RawFile:

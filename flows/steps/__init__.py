@@ -5,6 +5,7 @@ flows/*.py wraps them in tasks. `Run` is what a step knows about the run that it
 
 from __future__ import annotations
 
+import errno
 import getpass
 import os
 import shutil
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.errors import SocleError, SystemFailure
 from flows.lake import Lake
 from flows.project import Project
 from flows.settings import Settings, load_settings
@@ -53,6 +55,19 @@ def open_run(project: str, run_id: str | None = None) -> Iterator[Run]:
         yield Run(settings, lake, loaded, work, run_id or uuid.uuid4().hex)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def work_disk(run: Run) -> Iterator[None]:
+    """A full disk under the work folder -> SystemFailure. Polars, safetensors and Python each say it in their own way."""
+    try:
+        yield
+    except SocleError:
+        raise
+    except Exception as error:
+        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT) and "No space left" not in str(error):
+            raise
+        raise SystemFailure("the disk of the work folder is full", where=str(run.work), hint="free some space, then run again") from None
 
 
 def _remove_abandoned(parent: Path) -> None:

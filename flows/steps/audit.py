@@ -14,7 +14,7 @@ from flows import contract, progress
 from flows.contract import FILE, ROW
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.quality.results import CheckReport, CheckResult, Verdict
-from flows.steps import Run
+from flows.steps import Run, work_disk
 from flows.steps.parse import Parsed, count_rules
 from flows.steps.plan import DatasetPlan, suites_of
 
@@ -43,7 +43,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
     table = Dataset(run.lake, project, plan.name)
     adds = plan.current is not None and declared.mode != "replace"
     old = table.scan(plan.based_on) if adds and plan.based_on is not None else None
-    with progress.step(f"{plan.name}: checking"), table.reading():
+    with progress.step(f"{plan.name}: checking"), work_disk(run), table.reading():
         rows, refused = parsed.kept(), [parsed.refused()]
         before = count_rules(parsed.refused())
         refused_rows = parsed.refused().select(pl.len()).collect().item()

@@ -21,7 +21,7 @@ from flows.lake.datasets import Dataset
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.references import Reference
 from flows.project import TfidfCandidate, TransformerCandidate
-from flows.steps import Run
+from flows.steps import Run, work_disk
 from flows.steps.plan import CandidatePlan, ModelPlan, plan_model, require_bucket
 from flows.training.examples import Examples, prepare
 from flows.training.promotion import Decision, Scored, decide, sentence
@@ -89,7 +89,7 @@ def prepare_examples(run: Run, plan: ModelPlan) -> Examples:
     model = run.project.models[plan.name]
     with progress.step(f"{plan.name}: preparing"):
         table = Dataset(run.lake, run.project.name, model.dataset)
-        with table.reading():
+        with work_disk(run), table.reading():
             key = run.project.datasets[model.dataset].key
             return prepare(table.scan(plan.dataset.number), model, key, run.work / "examples" / plan.name)
 
@@ -104,7 +104,7 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
     settings = run.project.models[plan.name].all_candidates[index]
     folder = run.work / "models" / plan.name / str(index)
     start = time.monotonic()
-    with progress.step(f"{plan.name}: training {candidate.label}", "%", 1.0) as advance:
+    with progress.step(f"{plan.name}: training {candidate.label}", "%", 1.0) as advance, work_disk(run):
         predictor, parameters = _train(run, settings, candidate, examples, folder, advance)
     seconds = time.monotonic() - start
     with progress.step(f"{plan.name}: evaluating {candidate.label}"):
@@ -130,7 +130,9 @@ def _train(
     from flows.training import trainer
 
     assert candidate.base is not None
-    return trainer.train(settings, candidate.base, examples, folder, run.work, advance)
+    work = folder.with_name(folder.name + "-work")  # its own: `datasets` would take up the tokens of another candidate
+    work.mkdir(parents=True)
+    return trainer.train(settings, candidate.base, examples, folder, work, advance)
 
 
 def _evaluate(predictor: Any, examples: Examples) -> dict[str, Any]:

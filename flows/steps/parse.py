@@ -20,7 +20,7 @@ from flows.errors import ConfigurationError, Refused, SocleError
 from flows.formats import RECORD_FORMATS, read
 from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile
-from flows.steps import Run
+from flows.steps import Run, work_disk
 from flows.steps.plan import DatasetPlan, source_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
         (folder / name).mkdir(parents=True, exist_ok=True)
     source, _ = source_of(run, plan.name)
     rows, extra, numbers = 0, list[str](), itertools.count()
-    with progress.step(f"{plan.name}: reading", "rows") as advance:
+    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run):
         for file in plan.files or []:
             assert file.path is not None
             path = source.unpack(file.path, run.work)

@@ -216,7 +216,7 @@ def _candidates(run: Run, name: str, dataset: DatasetVersion, store: Models, sta
     known: dict[str, int] = dict(state.decision.get("versions", {})) if state else {}
     older: dict[str, int] | None = None
     found = []
-    for candidate in model.all_candidates:
+    for candidate, label in zip(model.all_candidates, model.labels, strict=True):
         base = None
         if isinstance(candidate, TransformerCandidate):
             base = locate(candidate, run.lake, run.settings.root, run.settings.state_folder / "base-models")
@@ -227,7 +227,7 @@ def _candidates(run: Run, name: str, dataset: DatasetVersion, store: Models, sta
             if older is None:
                 older = {v.fingerprint: v.number for v in store.versions()}
             version = older.get(fingerprint)
-        found.append(CandidatePlan(candidate.label, fingerprint, parts, base, version))
+        found.append(CandidatePlan(label, fingerprint, parts, base, version))
     return found
 
 

@@ -15,7 +15,14 @@ from tests.platform import Platform
 pytestmark = pytest.mark.browser
 
 CHROMIUM = os.environ.get("SOCLE_CHROMIUM", "/usr/bin/chromium")
-FLAGS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SCREENSHOTS = os.environ.get("SOCLE_SCREENSHOTS")  # read before tests clear the environment
 RUN_MS = 180_000
 

@@ -90,7 +90,7 @@ def test_a_dry_run_of_one_flow(socle, lake):
     project.write_text(project.read_text(encoding="utf-8").replace("max_features: 1,", "max_features: 2,"), encoding="utf-8")
     plan = socle("run", "essai", "--flow", "finetune", "--dry-run", "--json").json
     assert [(p["name"], p["action"]) for p in plan] == [("theme", "train")]
-    assert plan[0]["reasons"] == ["tfidf: candidate changed"]
+    assert plan[0]["reasons"] == ["tfidf (2): candidate changed"]
     assert [p["action"] for p in socle("run", "essai", "--flow", "ingest", "--dry-run", "--json").json] == ["nothing"]
 
 
