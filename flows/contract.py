@@ -147,11 +147,7 @@ def convert(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
 
     target = polars_type(kind)
     if found != pl.String:
-        if kind == "integer" and found.is_float():
-            return pl.when(value == value.floor()).then(value.cast(target, strict=False))
-        if kind == "datetime" and isinstance(found, pl.Datetime) and found.time_zone is None:
-            return value.dt.replace_time_zone("UTC").cast(target, strict=False)
-        return value.cast(target, strict=False)
+        return _convert_typed(value, found, kind)
     text = value.str.strip_chars()
     if kind == "string":
         return value
@@ -165,7 +161,30 @@ def convert(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
         read = [text.str.to_datetime(f, strict=False, time_unit="us") for f in DATETIME_FORMATS[1:]]
         aware = text.str.to_datetime(DATETIME_FORMATS[0], strict=False, time_unit="us", time_zone="UTC")
         return pl.coalesce([aware, *(r.dt.replace_time_zone("UTC") for r in read)])
-    return text.cast(target, strict=False)
+    number = text.cast(target, strict=False)
+    return pl.when(number.is_finite()).then(number) if kind == "number" else number
+
+
+def _convert_typed(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
+    """From another type, only where nothing of the value is lost: it must come back when it is converted back."""
+    import polars as pl
+
+    target, time_kinds = polars_type(kind), (pl.Date, pl.Datetime)
+    same_kind = {
+        "integer": found.is_numeric(),
+        "number": found.is_numeric(),
+        "boolean": found == pl.Boolean,
+        "date": isinstance(found, time_kinds),
+        "datetime": isinstance(found, time_kinds),
+    }
+    if kind == "string" or found == pl.Null:
+        return value.cast(target, strict=False)
+    if not same_kind[kind]:
+        return pl.lit(None, dtype=target)
+    if isinstance(found, pl.Datetime) and found.time_zone is None:
+        value, found = value.dt.replace_time_zone("UTC"), pl.Datetime(found.time_unit, "UTC")
+    made = value.cast(target, strict=False)
+    return pl.when(made.cast(found, strict=False) == value).then(made)
 
 
 def _present(name: str, batch: pl.DataFrame) -> pl.Expr:

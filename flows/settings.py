@@ -68,6 +68,8 @@ class Settings(BaseSettings):
                 values[name] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise ValueError(f"SOCLE_{name.upper()}_FILE: {path}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ValueError(f"SOCLE_{name.upper()}_FILE: {path} is not UTF-8 text") from None
         return values
 
     @model_validator(mode="after")

@@ -155,7 +155,9 @@ class _Checker:
         loc = tuple(p for p in error["loc"] if p != "[key]")
         where = ".".join(str(p) for p in loc if self._is_in_file(loc, p) or p == loc[-1])
         message, hint = error["msg"].removeprefix("Value error, "), ""
-        if error["type"] == "extra_forbidden":
+        if error["type"] == "value_error":  # rules over several keys name theirs first: `key: ...`
+            loc = (*loc, message.partition(":")[0])
+        elif error["type"] == "extra_forbidden":
             message, hint = "unknown key", suggest(str(loc[-1]), _known_keys())
         elif error["type"] == "missing":
             message = "is missing"
@@ -279,7 +281,7 @@ def _listed(node: Any, key: str) -> list[Any]:
 
 def _package_there(base_model: str) -> bool:
     package = base_model.removeprefix("package:").split("/")[0]
-    return importlib.util.find_spec(package) is not None
+    return package.isidentifier() and importlib.util.find_spec(package) is not None
 
 
 # ---- suites --------------------------------------------------------------------------------------------------------
@@ -323,8 +325,12 @@ def _suite_problems(shown: Path, text: str, expectations: list[Any], columns: li
         if not isinstance(kwargs, dict):
             yield Problem(shown, line, f'{kind} has no "kwargs"')
             continue
+        for argument in COLUMN_LIST_ARGUMENTS:
+            if not isinstance(kwargs.get(argument, []), list):
+                yield Problem(shown, line, f"{kind}: {argument} is a list of columns")
         named = [kwargs[a] for a in COLUMN_ARGUMENTS if a in kwargs]
-        named += [c for a in COLUMN_LIST_ARGUMENTS for c in kwargs.get(a) or []]
+        lists = [kwargs[a] for a in COLUMN_LIST_ARGUMENTS if isinstance(kwargs.get(a), list)]
+        named += [c for names in lists for c in names]
         for column in named:
             if column not in columns:
                 yield Problem(shown, line, f"{kind}: the dataset has no column {column!r}", suggest(str(column), columns))

@@ -208,7 +208,8 @@ def test_problems_of_a_suite(root, entry, said, hint):
 
 
 def test_the_line_of_an_expectation(root):
-    text = f'{{"expectations": [\n {{"type": "{NULL}", "kwargs": {{"column": "id"}}}},\n {{"type": "{NULL}",\n  "kwargs": {{"column": "x"}}}}\n]}}'
+    entry = '{"type": "' + NULL + '", "kwargs": {"column": "%s"}}'
+    text = '{"expectations": [\n ' + entry.replace("%s", "id") + ",\n" + entry.replace("%s", "x").replace(", ", ",\n ", 1) + "\n]}"
     [problem] = suite(root, text)
     assert problem.line == 3
 

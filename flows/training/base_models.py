@@ -62,7 +62,7 @@ def weights_sha256(folder: Path) -> str:
 
 def _package(place: str) -> Path:
     package, _, inside = place.partition("/")
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(
             f"the Python package {package!r} is not installed", where=f"package:{place}", hint=f"pip install {package.replace('_', '-')}"

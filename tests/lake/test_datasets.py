@@ -210,6 +210,20 @@ def test_old_versions_outlive_a_checkpoint(dataset: Dataset) -> None:
     assert content(dataset, 1) == [ONE]
 
 
+def test_a_log_that_another_tool_cleaned_never_shifts_the_numbers_of_versions(dataset: Dataset, bucket: Objects) -> None:
+    """An error is fine, a wrong number is not: models say which version they were trained on."""
+    for n in (1, 2, 3):
+        load(dataset, f"load-{n}", [{"id": str(n), "n": n}], "append")
+    dataset.open().create_checkpoint()
+    for n in (0, 1):
+        bucket.delete(f"tables/demandes/_delta_log/{n:020}.json")
+    try:
+        numbers = {version.load.load_id: version.number for version in dataset.history()}
+    except StorageError:
+        return
+    assert numbers == {"load-3": 3, "load-2": 2}
+
+
 # -- other writers, and loads that fail
 
 

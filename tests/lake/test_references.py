@@ -10,7 +10,7 @@ from flows.lake.references import Reference, parse
 names = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 selectors = st.one_of(
     st.just({}),
-    st.integers(min_value=0, max_value=10**12).map(lambda n: {"version": n}),
+    st.integers(min_value=0, max_value=10**9 - 1).map(lambda n: {"version": n}),
     st.sampled_from(["champion", "candidate"]).map(lambda a: {"alias": a}),
 )
 
