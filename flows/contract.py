@@ -127,13 +127,22 @@ def refused_rows(rows: pl.DataFrame, rules: pl.Series) -> pl.DataFrame:
     """Rows (with FILE and ROW) in the shape of the quarantine table: file, row_number, rules, row."""
     import polars as pl
 
-    own = [c for c in rows.columns if not c.startswith("__")]
+    own = [_json_value(c, rows.schema[c]) for c in rows.columns if not c.startswith("__")]
     return rows.select(
         pl.col(FILE).alias("file"),
         pl.col(ROW).cast(pl.Int64).alias("row_number"),
         rules.alias("rules").cast(pl.List(pl.String)),
         pl.struct(own).struct.json_encode().alias("row") if own else pl.lit("{}").alias("row"),
     )
+
+
+def _json_value(name: str, kind: pl.DataType) -> pl.Expr:
+    """A column as JSON can hold it: bytes in hexadecimal, durations as integers in their unit."""
+    import polars as pl
+
+    if kind == pl.Binary:
+        return pl.col(name).bin.encode("hex")
+    return pl.col(name).cast(pl.Int64) if isinstance(kind, pl.Duration) else pl.col(name)
 
 
 def required_columns(dataset: Dataset) -> list[str]:
@@ -177,8 +186,11 @@ def _convert_typed(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
         "date": isinstance(found, time_kinds),
         "datetime": isinstance(found, time_kinds),
     }
-    if kind == "string" or found == pl.Null:
+    if found == pl.Null:
         return value.cast(target, strict=False)
+    if kind == "string":
+        has_text = found.is_numeric() or found in (pl.Boolean, pl.Categorical, pl.Enum) or isinstance(found, (*time_kinds, pl.Time))
+        return value.cast(target, strict=False) if has_text else pl.lit(None, dtype=target)
     if not same_kind[kind]:
         return pl.lit(None, dtype=target)
     if isinstance(found, pl.Datetime) and found.time_zone is None:

@@ -84,7 +84,7 @@ class LocalObjects:
                 found = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return ObjectInfo(key, found.st_size) if S_ISREG(found.st_mode) else None
+        return ObjectInfo(key, found.st_size, str(found.st_mtime_ns)) if S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         start = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,8 @@ class ObjectInfo:
     key: str
     size: int
     """Bytes."""
+    tag: str = field(default="", compare=False)
+    """Changes when the bytes do: the ETag of S3, the time of writing in a folder."""
 
 
 class Objects(Protocol):

@@ -143,7 +143,7 @@ class S3Objects:
                 self._check(found.etag, key)
         except NotFound:
             return None
-        return ObjectInfo(key, found.size or 0)
+        return ObjectInfo(key, found.size or 0, found.etag or "")
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         # max-keys is only a page size for the client; asking for no more than is wanted keeps the answer small.
@@ -151,7 +151,7 @@ class S3Objects:
         with self._errors():
             found = self.client.list_objects(self._name, prefix=prefix, recursive=True, extra_query_params=pages)
             for count, item in enumerate(found, 1):
-                yield ObjectInfo(str(item.object_name), item.size or 0)
+                yield ObjectInfo(str(item.object_name), item.size or 0, item.etag or "")
                 if count == limit:
                     return
 

@@ -45,7 +45,12 @@ def sentence(result: CheckResult) -> str:
     if result.description:
         return result.description
     known = SENTENCES.get(result.type)
-    return known.format_map(_Any(result.arguments)) if known else f"{result.rule} {result.arguments}"
+    arguments = {k: v for k, v in result.arguments.items() if v is not None}
+    if known and "max_value" not in arguments:
+        known = known.replace("entre {min_value} et {max_value}", "au moins {min_value}")
+    elif known and "min_value" not in arguments:
+        known = known.replace("entre {min_value} et {max_value}", "au plus {max_value}")
+    return known.format_map(_Any(arguments)) if known else f"{result.rule} {result.arguments}"
 
 
 RULES = {

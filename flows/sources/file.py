@@ -30,7 +30,8 @@ class LocalFiles:
         return raw
 
     def _paths(self) -> list[Path]:
-        found = sorted(Path(p) for p in glob.glob(str(self.folder / self.pattern), recursive=True) if Path(p).is_file())  # noqa: PTH207 - absolute patterns too
+        names = glob.glob(self.pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207 - absolute patterns too
+        found = sorted(path for name in names if (path := self.folder / name).is_file())
         if not found:
             raise ConfigurationError(
                 f"no file matches {self.pattern!r}", where=str(self.folder / self.pattern), hint="check source.path in project.yaml"

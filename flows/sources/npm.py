@@ -48,7 +48,10 @@ class NpmPackage:
         packed = self._npm("pack", self.spec, "--ignore-scripts", "--pack-destination", str(folder))
         if not isinstance(published, str) or not isinstance(packed, list) or not packed:
             raise ConfigurationError(f"npm does not know {self.spec}", hint="check source.package and source.version")
-        path = folder / str(packed[0]["filename"])
+        name = packed[0].get("filename") if isinstance(packed[0], dict) else None
+        if not name:
+            raise SystemFailure(f"npm did not say where it packed {self.spec}", where=self.address, hint=f"npm pack {self.spec}")
+        path = folder / str(name)
         if not path.is_file():
             raise SystemFailure(f"npm said that it packed {self.spec}, but there is no file", where=str(path))
         self._verify(path, published)
@@ -82,7 +85,11 @@ class NpmPackage:
         return target
 
     def _verify(self, path: Path, published: str) -> None:
-        algorithm, _, expected = published.partition("-")
+        offered = dict(part.split("-", 1) for part in published.split() if "-" in part)
+        algorithm = next((a for a in ("sha512", "sha384", "sha256", "sha1") if offered.get(a)), None)
+        if algorithm is None:
+            raise SourceRefused(f"the registry publishes no integrity for {self.spec} that can be verified", where=self.address)
+        expected = offered[algorithm]
         with path.open("rb") as file:
             actual = base64.b64encode(hashlib.file_digest(file, algorithm).digest()).decode()
         if actual != expected:
@@ -109,6 +116,8 @@ class NpmPackage:
             raise SourceUnreachable(
                 f"npm gave no answer in {self.timeout_s:.0f} s", where=self.address, hint="check the network, or SOCLE_NPM_TIMEOUT_S"
             ) from None
+        except OSError as error:
+            raise SourceUnreachable(f"the npm client cannot be run: {error.strerror}", where="PATH", hint="install npm") from None
         try:
             answer = json.loads(done.stdout or "null")
         except json.JSONDecodeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +42,28 @@ def locate(candidate: TransformerCandidate, lake: Lake, root: Path, cache: Path)
         raise ConfigurationError(
             f"there is no model at {candidate.base_model!r}", where=str(folder), hint="check base_model in project.yaml"
         )
-    if "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8")):
+    if "auto_map" in _configuration(folder, candidate.base_model):
         raise Refused(f"{candidate.base_model!r} brings its own code, which is never run", where=str(folder / "config.json"))
     found = weights_sha256(folder)
+    if candidate.sha256 and found != candidate.sha256 and scheme == "lake":  # this machine's copy may be the damaged one
+        shutil.rmtree(folder)
+        folder = _from_lake(place, lake, cache)
+        found = weights_sha256(folder)
     if candidate.sha256 and found != candidate.sha256:
         raise Refused(
             f"the weights of {candidate.base_model!r} have sha256 {found}, not the declared {candidate.sha256}", where=str(folder)
         )
     return BaseModel(candidate.base_model, folder, found)
+
+
+def _configuration(folder: Path, name: str) -> dict[str, object]:
+    try:
+        configuration = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        configuration = None
+    if not isinstance(configuration, dict):
+        raise Refused(f"the configuration of {name!r} is damaged", where=str(folder / "config.json"))
+    return configuration
 
 
 def weights_sha256(folder: Path) -> str:
@@ -75,10 +90,14 @@ def _from_lake(place: str, lake: Lake, cache: Path) -> Path:
     prefix = keys.base_model(name, revision or "main")
     objects = lake.bucket(keys.COMMON)
     folder = cache / "lake" / name / (revision or "main")
+    note = folder.with_name(folder.name + ".tags.json")  # which state of each object the copies are of
+    tags = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
     for item in objects.list(prefix):
         target = folder / item.key.removeprefix(prefix)
-        if not target.is_file() or target.stat().st_size != item.size:
+        if not target.is_file() or tags.get(item.key) != item.tag:
             objects.fetch(item.key, target)
+            tags[item.key] = item.tag
+            note.write_text(json.dumps(tags), encoding="utf-8")
     return folder
 
 

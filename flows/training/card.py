@@ -117,8 +117,13 @@ def _scores(metrics: dict[str, Any]) -> str:
 
 def _per_label(test: dict[str, Any]) -> str:
     return "\n".join(
-        f"| {p['label']} | {_count(p['rows'])} | {_decimal(p['precision'])} | {_decimal(p['recall'])} |" for p in test["per_label"]
+        f"| {_cell(p['label'])} | {_count(p['rows'])} | {_decimal(p['precision'])} | {_decimal(p['recall'])} |" for p in test["per_label"]
     )
+
+
+def _cell(text: str) -> str:
+    """A value of the data inside a table: it must not end the cell or the row."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _limits(f: dict[str, Any]) -> str:

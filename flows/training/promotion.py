@@ -53,7 +53,7 @@ def decide(candidates: list[Scored], champion: Scored | None, rule: Promote) -> 
     """`champion`: the one in place, scored on the same test rows; None if there is none."""
     best = max(candidates, key=lambda c: (c.validation, [-x for x in c.cost]))
     close = [c for c in candidates if c.validation >= best.validation - rule.tolerance]
-    chosen = min(close, key=lambda c: c.cost)
+    chosen = min([c for c in close if c.validation >= rule.at_least] or close, key=lambda c: c.cost)
 
     def decision(promoted: bool, why: str) -> Decision:
         return Decision(chosen, best, promoted, why, rule.metric, rule.at_least, rule.tolerance, champion)

@@ -48,7 +48,11 @@ def train(
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
+        ignore_mismatched_sizes=True,  # a model that knew other labels gets a new head
     )
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None and candidate.max_length > positions:
+        raise ConfigurationError(f"max_length is {candidate.max_length}, but {candidate.base_model} reads {positions} tokens at most")
     freeze(model, candidate.train_layers)
     trainer = Trainer(
         model=model,
