@@ -229,13 +229,16 @@ class Dataset:
 
 
 def numbered(table: DeltaTable) -> list[dict[str, Any]]:
-    """Every commit, the newest first, with its version.
+    """Every commit that the log still has, the newest first, with its version.
 
-    deltalake 1.6.6 lists the log anew but counts down from the version that the handle was opened at, so that a commit that
-    landed in between shifts every number. Logs are never cleaned here: the oldest commit is version 0.
+    deltalake 1.6.6 lists the log anew but counts down from the version that the handle is at, so that a commit that lands in
+    between shifts every number: the list is only believed if the handle was still the newest after it was made.
     """
-    commits = table.history()
-    return [commit | {"version": len(commits) - 1 - place} for place, commit in enumerate(commits)]
+    while True:
+        commits, version = table.history(), table.version()
+        table.update_incremental()
+        if table.version() == version:
+            return commits
 
 
 def _commit_properties(record: LoadRecord) -> CommitProperties:

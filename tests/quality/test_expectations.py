@@ -45,7 +45,7 @@ def check(kind, rows=ROWS, show=True, severity="critical", **arguments):
         ("expect_column_values_to_be_between", {"column": "jour", "min_value": "2024-01-01", "max_value": "2024-12-31"}, [2, 3]),
         ("expect_column_values_to_be_between", {"column": "heure", "min_value": "2024-01-01T00:00:00"}, [3]),
         ("expect_compound_columns_to_be_unique", {"column_list": ["texte", "vrai"]}, [0, 3]),
-        ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "age", "column_B": "note"}, []),
+        ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "age", "column_B": "note"}, [1, 2]),
         ("expect_column_values_to_be_null", {"column": "age"}, [0, 2, 3]),
         ("expect_column_values_to_be_in_set", {"column": "id", "value_set": ["a", "b", "c", "d"]}, []),
     ],
@@ -148,7 +148,7 @@ def test_columns_that_no_expectation_names_are_never_converted(monkeypatch):
     from flows.quality import expectations
 
     seen, own = [], expectations._to_pandas
-    monkeypatch.setattr(expectations, "_to_pandas", lambda rows: seen.append(rows.collect_schema().names()) or own(rows))
+    monkeypatch.setattr(expectations, "_to_pandas", lambda rows, *more: seen.append(rows.collect_schema().names()) or own(rows, *more))
     check("expect_column_values_to_not_be_null", column="texte")
     assert seen == [["texte"]]
 
