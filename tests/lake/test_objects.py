@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,8 +87,8 @@ def test_a_folder_whose_name_begins_another_is_in_its_place(bucket: Objects) -> 
 
 def test_more_objects_than_one_page_are_all_listed_once(bucket: Objects) -> None:
     keys = [f"log/{n:05}" for n in range(1005)]
-    for key in keys:
-        bucket.put(key, b"")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: bucket.put(key, b""), keys))
     assert listed(bucket, "log/") == keys
     assert listed(bucket, "log/", limit=1003) == keys[:1003]
     assert listed(bucket, "log/", limit=1) == keys[:1]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,15 @@ def run_races(most: int = 4) -> Iterator[Race]:
         yield race
 
 
+def end_with_parent() -> None:
+    """Processes of a killed test session would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
+
+
 def _begin(meetings: dict[int, Any]) -> None:
+    end_with_parent()
     _meetings.update(meetings)
     # Imports take longer than most races: they come before the start.
     import deltalake  # noqa: F401
