@@ -187,6 +187,22 @@ class Dataset:
 
         Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
         """
+        try:
+            self._write(rows, based_on, record, key, evolve)
+        except Conflict:
+            # An answer that was lost is asked again, and then meets our own commit.
+            if (ours := self._loaded_as(record, based_on)) is None:
+                raise
+            return ours
+        found = self._loaded_as(record, based_on)
+        if found is None:
+            raise StorageError("a commit was accepted but is not in the table's history", where=self.uri, hint="socle doctor")
+        return found
+
+    def _loaded_as(self, record: LoadRecord, after: int) -> DatasetVersion | None:
+        return next((v for v in self.history() if v.load.load_id == record.load_id and v.number > after), None)
+
+    def _write(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], evolve: bool) -> None:
         from deltalake import DeltaTable, write_deltalake
 
         with self._errors():
@@ -201,11 +217,6 @@ class Dataset:
                 write_deltalake(table, rows, mode="append", schema_mode="merge" if evolve else None, commit_properties=properties)
             else:
                 write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
-            table.update_incremental()
-        found = next((v for v in self.history() if v.load.load_id == record.load_id and v.number > based_on), None)
-        if found is None:
-            raise StorageError("a commit was accepted but is not in the table's history", where=self.uri, hint="socle doctor")
-        return found
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -221,7 +232,15 @@ class Dataset:
                 raise NotFound(f"{self.project}/{self.name} has no such version", where=self.uri, hint=f"socle ls {self.project}") from None
             if "No space left" in text or self._disk_is_full():
                 raise StorageError("the disk of the lake is full", where=self.uri, hint="free some space, then run again") from None
+            self._explain()
             raise StorageError(f"the table cannot be used: {text}", where=self.uri, hint="socle doctor") from None
+
+    def _explain(self) -> None:
+        """Raises what the object client says of the bucket, if it fails too: deltalake does not say whether it is the key, the
+        bucket or the network."""
+        if not self.lake.is_local and not self.lake.bucket(self.project).bucket_exists():
+            name = self.lake.bucket_name(self.project)
+            raise StorageError("the bucket does not exist", where=f"{name} ({self.lake.place})", hint="socle doctor --create")
 
     def _disk_is_full(self) -> bool:
         """deltalake does not always say why a local write failed."""

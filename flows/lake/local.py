@@ -13,7 +13,7 @@ from stat import S_ISREG
 from typing import BinaryIO
 
 from flows.errors import NotFound, StorageError
-from flows.lake.objects import CHUNK, ObjectInfo, Progress
+from flows.lake.objects import CHUNK, ObjectInfo, Progress, require_key
 
 TEMPORARY = ".tmp-"
 
@@ -103,10 +103,8 @@ class LocalObjects:
             self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        path = self.folder / key
-        if key.startswith("/") or ".." in Path(key).parts:
-            raise ValueError(f"not a key of the lake: {key!r}")
-        return path
+        require_key(key)
+        return self.folder / key
 
     def _write(self, key: str, fill: Callable[[BinaryIO], object]) -> None:
         target = self._path(key)

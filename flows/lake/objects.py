@@ -63,6 +63,12 @@ class Objects(Protocol):
         """Remove; nothing happens when there is none."""
 
 
+def require_key(key: str) -> None:
+    """Raises: ValueError for a key that could lead out of its bucket."""
+    if not key or key.startswith("/") or ".." in key.split("/"):
+        raise ValueError(f"not a key of the lake: {key!r}")
+
+
 def sha256_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,10 +16,11 @@ from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from flows.errors import ConfigurationError, NotFound, StorageError
-from flows.lake.objects import CHUNK, ObjectInfo, Progress
+from flows.lake.objects import CHUNK, ObjectInfo, Progress, require_key
 from flows.settings import Settings
 
 NOT_S3 = "the S3 service gave an answer that is not S3's"
+ONE_PART = 5 << 20  # bytes: up to this size the client uploads in one request
 ABSENT = {"NoSuchKey", "NoSuchObject"}
 EXPLAINED = {
     "InvalidAccessKeyId": ("the S3 service does not know this access key", "check SOCLE_S3_ACCESS_KEY"),
@@ -86,15 +87,19 @@ class S3Objects:
             return self.client.get_bucket_versioning(self._name).status not in ("Enabled", "Suspended")
 
     def put(self, key: str, data: bytes) -> None:
+        require_key(key)
         with self._errors(key):
             self._check(self.client.put_object(self._name, key, io.BytesIO(data), len(data)).etag, key)
 
     def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        require_key(key)
         with self._errors(key):
-            meter = _Meter(progress) if progress else None
-            self._check(self.client.fput_object(self._name, key, str(path), progress=meter).etag, key)
+            answer = self.client.fput_object(self._name, key, str(path), progress=_Meter(progress) if progress else None)
+            if path.stat().st_size <= ONE_PART:  # the client keeps no ETag of an upload in parts
+                self._check(answer.etag, key)
 
     def create(self, key: str, data: bytes) -> bool:
+        require_key(key)
         # put_object(metadata=...) would send If-None-Match as user metadata and overwrite: it has to be a header.
         with self._errors(key):
             for attempt in range(8):
@@ -114,6 +119,7 @@ class S3Objects:
         return b"".join(self.stream(key))
 
     def stream(self, key: str) -> Iterator[bytes]:
+        require_key(key)
         with self._errors(key):
             response = self.client.get_object(self._name, key)
             try:
@@ -124,6 +130,7 @@ class S3Objects:
                 response.release_conn()
 
     def fetch(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        require_key(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(".tmp-" + uuid.uuid4().hex)
         try:
@@ -133,10 +140,14 @@ class S3Objects:
                     if progress:
                         progress(len(piece))
             partial.replace(path)
+        except OSError as error:
+            hint = "free some space, then run again"
+            raise StorageError(f"cannot write a download: {error.strerror}", where=str(path), hint=hint) from None
         finally:
             partial.unlink(missing_ok=True)
 
     def stat(self, key: str) -> ObjectInfo | None:
+        require_key(key)
         try:
             with self._errors(key):
                 found = self.client.stat_object(self._name, key)
@@ -147,6 +158,8 @@ class S3Objects:
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         # max-keys is only a page size for the client; asking for no more than is wanted keeps the answer small.
+        if limit == 0:
+            return
         pages: Any = {"max-keys": str(limit)} if limit and limit < 1000 else None
         with self._errors():
             found = self.client.list_objects(self._name, prefix=prefix, recursive=True, extra_query_params=pages)
@@ -156,6 +169,7 @@ class S3Objects:
                     return
 
     def delete(self, key: str) -> None:
+        require_key(key)
         with self._errors(key):
             self.client.remove_object(self._name, key)
 

@@ -104,3 +104,9 @@ def suite(root: Path) -> Callable[..., None]:
         (root / "expectations" / "demandes.json").write_text(text, encoding="utf-8")
 
     return write
+
+
+@pytest.fixture
+def unchecked(suite: Callable[..., None]) -> None:
+    """A suite that expects nothing: what is tested is not the checks, and Great Expectations takes its time."""
+    suite()

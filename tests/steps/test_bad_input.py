@@ -43,7 +43,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize(("kind", "data"), [(kind, data) for kind, many in FORMATS.items() for data in many], ids=range(23))
-def test_corrupt_bytes_are_refused_and_the_previous_version_is_served(load, edit, root, history, served, kind, data):
+def test_corrupt_bytes_are_refused_and_the_previous_version_is_served(unchecked, load, edit, root, history, served, kind, data):
     load()
     good = root / "projects" / "essai" / "data" / "demandes.csv"
     other = root / "projects" / "essai" / "data" / f"demandes.{kind}"

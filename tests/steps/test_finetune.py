@@ -11,6 +11,8 @@ from flows.lake.models import Models
 from flows.steps import finetune, open_run
 from tests.conftest import csv_text, rows
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 TWO = "candidates: [{kind: tfidf, ngram_max: 1}, {kind: tfidf, ngram_max: 2}]"
 
 

@@ -10,6 +10,8 @@ from flows.steps import open_run
 from flows.steps.ingest import load_dataset
 from tests.conftest import csv_text, rows
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 COUNT = "expect_table_row_count_to_be_between"
 
 
