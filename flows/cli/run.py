@@ -64,7 +64,7 @@ def _unreachable(error: Any) -> str:
     from flows.steps.pipeline import RunResult
 
     failures = [e for _, e in error.payload.failures] if isinstance(error.payload, RunResult) else []
-    return next((e.message for e in [error, *failures] if isinstance(e, SourceUnreachable)), "")
+    return next((e.message for e in [*failures, error] if isinstance(e, SourceUnreachable)), "")
 
 
 def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool, json: bool, start: float) -> int:

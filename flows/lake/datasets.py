@@ -191,7 +191,8 @@ class Dataset:
             self._write(rows, based_on, record, key, evolve)
         except Conflict:
             # An answer that was lost is asked again, and then meets our own commit.
-            if (ours := self._loaded_as(record, based_on)) is None:
+            ours = self._loaded_as(record, based_on)
+            if ours is None or ours.load != record:  # another run's commit of the same load is not ours
                 raise
             return ours
         found = self._loaded_as(record, based_on)
