@@ -21,6 +21,7 @@ from flows.settings import Settings
 
 NOT_S3 = "the S3 service gave an answer that is not S3's"
 ONE_PART = 5 << 20  # bytes: up to this size the client uploads in one request
+PAGE = 1000  # keys in one LIST, the most that S3 gives
 ABSENT = {"NoSuchKey", "NoSuchObject"}
 EXPLAINED = {
     "InvalidAccessKeyId": ("the S3 service does not know this access key", "check SOCLE_S3_ACCESS_KEY"),
@@ -74,7 +75,7 @@ class S3Objects:
         """Asked with a LIST: the answer to a HEAD has no body, so a wrong key could not be told from missing rights."""
         with self._errors():
             try:
-                next(self.client.list_objects(self._name, extra_query_params={"max-keys": "1"}), None)
+                next(self._pages(page=1), None)
             except S3Error as error:
                 if error.code == "NoSuchBucket":
                     return False
@@ -157,16 +158,17 @@ class S3Objects:
         return ObjectInfo(key, found.size or 0, found.etag or "")
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
-        # max-keys is only a page size for the client; asking for no more than is wanted keeps the answer small.
         if limit == 0:
             return
-        pages: Any = {"max-keys": str(limit)} if limit and limit < 1000 else None
         with self._errors():
-            found = self.client.list_objects(self._name, prefix=prefix, recursive=True, extra_query_params=pages)
-            for count, item in enumerate(found, 1):
+            for count, item in enumerate(self._pages(prefix, min(limit or PAGE, PAGE)), 1):
                 yield ObjectInfo(str(item.object_name), item.size or 0, item.etag or "")
                 if count == limit:
                     return
+
+    def _pages(self, prefix: str = "", page: int = PAGE) -> Iterator[Any]:
+        """Every object below `prefix`, in requests of `page` keys, which the client's public method fixes at 1000."""
+        return self.client._list_objects(self._name, prefix=prefix, max_keys=page, encoding_type="url")
 
     def delete(self, key: str) -> None:
         require_key(key)

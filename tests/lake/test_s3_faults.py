@@ -115,7 +115,6 @@ def test_a_big_upload_that_fails_leaves_no_parts_on_the_server(lake: Lake, tmp_p
     assert lake._client._list_multipart_uploads(lake.bucket_name("essai")).uploads == []
 
 
-@pytest.mark.xfail(reason="the minio client sends its own max-keys beside ours")
 def test_the_present_state_of_aliases_is_one_list_of_one_key_and_one_get(lake: Lake, proxy: Remote) -> None:
     models, move = Models(lake, "essai", "theme"), None
     for n in range(12):
