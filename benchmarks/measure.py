@@ -1,29 +1,45 @@
-"""Interleaved repetitions and medians: neighbours and clock speed then weigh on every contender alike."""
+"""Interleaved repetitions: in each round every contender runs once, so neighbours and clock speed weigh on all of them alike.
+
+CPU seconds (children included) are shown beside wall seconds: on a shared machine they move far less.
+"""
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 
-def interleaved(contenders: dict[str, Callable[[], float | None]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each contender in each round. A contender may return the seconds that count; otherwise all of its time does."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+class Sample(NamedTuple):
+    wall: float
+    cpu: float
+
+
+def interleaved(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[Sample]]:
+    """Wall and CPU seconds of each contender in each round."""
+    samples: dict[str, list[Sample]] = {name: [] for name in contenders}
     for number in range(rounds):
         names = list(contenders)
         for name in names if number % 2 == 0 else reversed(names):
-            start = time.perf_counter()
-            own = contenders[name]()
-            seconds[name].append(own if own is not None else time.perf_counter() - start)
-    return seconds
+            start, busy = time.perf_counter(), _cpu()
+            contenders[name]()
+            samples[name].append(Sample(time.perf_counter() - start, _cpu() - busy))
+    return samples
 
 
-def show(seconds: dict[str, list[float]], reference: str, unit: float = 1.0, what: str = "s") -> None:
-    """Median, spread, and the ratio of each median to the reference's; `unit` / seconds is shown when `what` is a rate."""
-    base = statistics.median(seconds[reference])
-    for name, values in seconds.items():
-        middle = statistics.median(values)
-        shown = [unit / v if what != "s" else v for v in (middle, max(values), min(values))]
-        spread = f"{min(shown[1:]):.2f}–{max(shown[1:]):.2f}"
-        print(f"   {name:<44} {shown[0]:>9.2f} {what} ({spread})   time x{middle / base:.2f} of {reference}")
+def show(samples: dict[str, list[Sample]], reference: str, units: float = 1.0, what: str = "s") -> None:
+    """Median and spread of the wall time (of `units` / wall time when `what` is a rate), and the median over the rounds of the
+    ratio to the reference in the same round."""
+    for name, runs in samples.items():
+        shown = sorted(units / s.wall if what != "s" else s.wall for s in runs)
+        pairs = list(zip(runs, samples[reference], strict=True))
+        wall, cpu = (statistics.median(own[i] / base[i] for own, base in pairs) for i in (0, 1))
+        spread = f"{shown[0]:.2f}–{shown[-1]:.2f}"
+        print(f"   {name:<38} {statistics.median(shown):>8.2f} {what} ({spread})  time x{wall:.2f}  CPU x{cpu:.2f}")
+    print(f"   (ratios to: {reference})")
+
+
+def _cpu() -> float:
+    return sum(os.times()[:4])

