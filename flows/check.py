@@ -11,7 +11,7 @@ from flows.quality.results import CheckReport
 from flows.steps.check import check_dataset
 
 
-@flow(name="check", flow_run_name="{project}")
+@flow(name="check", flow_run_name="{project}", result_serializer="json")
 async def check(project: str, dataset: str | None = None, version: int | None = None) -> list[CheckReport]:
     """Contrôle à nouveau des données déjà publiées. Rien n'est modifié ni retiré."""
     reports = []

@@ -20,7 +20,7 @@ from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_model, require_bucket
 
 
-@flow(name="finetune", flow_run_name="{project}")
+@flow(name="finetune", flow_run_name="{project}", result_serializer="json")
 async def finetune(project: str, model: str | None = None) -> RunResult:
     """Entraîne ce qui a changé, compare les candidats, et promeut le champion."""
     async with flow_context(project) as run:

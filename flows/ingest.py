@@ -15,7 +15,7 @@ from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_dataset, require_bucket
 
 
-@flow(name="ingest", flow_run_name="{project}")
+@flow(name="ingest", flow_run_name="{project}", result_serializer="json")
 async def ingest(project: str, dataset: str | None = None) -> RunResult:
     """Charge les données du projet : réception, lecture, contrôles, publication d'une nouvelle version."""
     async with flow_context(project) as run:

@@ -11,7 +11,7 @@ from flows.prefect_run import flow_context
 from flows.steps.pipeline import RunResult
 
 
-@flow(name="pipeline", flow_run_name="{project}")
+@flow(name="pipeline", flow_run_name="{project}", result_serializer="json")
 async def pipeline(project: str) -> RunResult:
     """Tout le projet : charge et contrôle les données, entraîne ce qui a changé, promeut le meilleur modèle frugal."""
     async with flow_context(project) as run:

@@ -1,6 +1,7 @@
 """What the flow files share: a step as a Prefect task, a listener that logs progress, and errors as people read them.
 
 Steps are closures, so that Prefect never sees (or stores) what they are given: parameters hold names only, never a secret.
+Flows name the JSON serializer: Prefect writes the exception of a failed run to its storage, as a pickle unless told otherwise.
 """
 
 from __future__ import annotations

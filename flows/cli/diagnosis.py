@@ -23,6 +23,8 @@ class Finding:
     state: Literal["ok", "warning", "error"]
     found: str
     hint: str = ""
+    exit_code: int = 3
+    """What `socle doctor` returns if this is an error: 2 for a project's files, 3 for the system."""
 
 
 def diagnose(settings: Settings, *, create: bool) -> list[Finding]:
@@ -37,7 +39,11 @@ def _projects(settings: Settings) -> Iterator[Finding]:
         problems = check_project(settings.root, name)[1]
         state: Literal["ok", "error"] = "error" if problems else "ok"
         yield Finding(
-            f"project {name}", state, f"{len(problems)} problem(s)" if problems else "valid", f"socle validate {name}" if problems else ""
+            f"project {name}",
+            state,
+            f"{len(problems)} problem(s)" if problems else "valid",
+            f"socle validate {name}" if problems else "",
+            2,
         )
 
 

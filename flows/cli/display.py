@@ -89,29 +89,34 @@ def duration(seconds: float) -> str:
 
 
 def summary(result: RunResult, lake: Lake, project: Project, seconds: float) -> None:
+    from rich.markup import escape
     from rich.panel import Panel
 
     out = console()
     out.print()
-    out.print(Panel.fit(f"[bold]{project.title}[/]\n{project.ministry} · {project.name} · {lake.place}"))
+    out.print(Panel.fit(f"[bold]{escape(project.title)}[/]\n{escape(project.ministry)} · {project.name} · {escape(lake.place)}"))
     for dataset in result.datasets:
         _dataset(out, dataset, lake, project)
     for model in result.models:
         _model(out, model, project)
     for name, failure in result.failures:
-        out.print(f"\n[bold red]✗ {name}[/] {failure.message}")
+        out.print(f"\n[bold red]✗ {name}[/]: {escape(failure.message)}")
         if failure.where:
-            out.print(f"  looked at: {failure.where}")
+            out.print(f"  looked at: {escape(failure.where)}")
         if failure.hint:
-            out.print(f"  next: {failure.hint}")
+            out.print(f"  next: {escape(failure.hint)}")
     _where(out, result, lake, project)
     _steps(out, result, seconds)
 
 
 def _dataset(out: Console, o: LoadOutcome, lake: Lake, project: Project) -> None:
-    out.print(f"\n[bold]{project.datasets[o.dataset].title}[/]  {o.version or project.name + '/' + o.dataset}  ({ACTIONS[o.action]})")
+    from rich.markup import escape
+
+    out.print(
+        f"\n[bold]{escape(project.datasets[o.dataset].title)}[/]  {o.version or project.name + '/' + o.dataset}  ({ACTIONS[o.action]})"
+    )
     for reason in o.reasons if o.action != "refused" else []:
-        out.print(f"  because {reason}", style="dim")
+        out.print(f"  because {reason}", style="dim", markup=False)
     if o.report is None:
         return
     r = o.report
@@ -128,6 +133,7 @@ def _dataset(out: Console, o: LoadOutcome, lake: Lake, project: Project) -> None
 
 
 def _model(out: Console, o: ModelOutcome, project: Project) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from flows.training.promotion import sentence
@@ -135,7 +141,7 @@ def _model(out: Console, o: ModelOutcome, project: Project) -> None:
     model = project.models[o.model]
     metric = model.promote.metric
     champion = o.state.aliases.get("champion") if o.state else None
-    out.print(f"\n[bold]{model.title}[/]  {project.name}/{o.model}  ({o.action if o.action != 'nothing' else 'unchanged'})")
+    out.print(f"\n[bold]{escape(model.title)}[/]  {project.name}/{o.model}  ({o.action if o.action != 'nothing' else 'unchanged'})")
     if o.action == "waiting":
         out.print(f"  {'; '.join(o.reasons)}", markup=False)
         return
@@ -157,12 +163,15 @@ def _model(out: Console, o: ModelOutcome, project: Project) -> None:
         ]
         table.add_row(*row, style="bold" if v.number == champion else "")
     out.print(table)
+    if champion is not None and champion not in [v.number for v in o.versions]:
+        out.print(f"  ★ champion: {project.name}/{o.model}@{champion}, of an earlier run, is still served")
     if o.decision:
         out.print(f"  {'promoted' if o.decision.promoted else 'not promoted'}: {sentence(o.decision)}", markup=False)
 
 
 def _where(out: Console, result: RunResult, lake: Lake, project: Project) -> None:
     from flows.lake import keys
+    from flows.lake.models import Models
 
     lines = []
     for o in result.datasets:
@@ -171,9 +180,9 @@ def _where(out: Console, result: RunResult, lake: Lake, project: Project) -> Non
             lines.append(("data docs", keys.check_docs(o.dataset, load_id)))
     for m in result.models:
         champion = m.state.aliases.get("champion") if m.state else None
-        for v in m.versions:
-            if v.number == champion:
-                lines.append(("model card", keys.model_files(m.model, v.upload_id) + "README.md"))
+        if champion is not None:
+            version = Models(lake, result.project, m.model).version(champion)
+            lines.append(("model card", keys.model_files(m.model, version.upload_id) + "README.md"))
     if not lines:
         return
     out.print("\n[bold]To read[/]")

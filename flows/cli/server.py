@@ -168,8 +168,8 @@ def doctor(
         for f in findings:
             mark = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}[f.state]
             out.print(f"{mark} {f.what}: {f.found}" + (f"\n    next: {f.hint}" if f.hint else ""), soft_wrap=True)
-    if any(f.state == "error" for f in findings):
-        raise typer.Exit(3)
+    if errors := [f.exit_code for f in findings if f.state == "error"]:
+        raise typer.Exit(max(errors))
 
 
 COMMANDS = (up, deploy, doctor)

@@ -82,9 +82,7 @@ def _spill(run: Run, name: str, file: RawFile, path: Path, folder: Path, advance
     for batch in _batches(run, name, file, path):
         if reserved := [c for c in batch.columns if c.startswith("__")]:
             where = f"{file.name}, column {reserved[0]!r}"
-            raise Refused(
-                f"{name}: names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform"
-            )
+            raise Refused("names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform")
         placed = batch.with_columns(pl.lit(file.name).alias(FILE), pl.int_range(start, start + batch.height).alias(ROW))
         written.append(folder / f"{len(written):06}.parquet")
         placed.write_parquet(written[-1], compression="uncompressed")
@@ -177,7 +175,7 @@ def _drift(run: Run, name: str, file: RawFile, found: set[str]) -> tuple[str, li
         return "", []
     if declared.on_drift == "refuse":
         raise Refused(
-            f"{name}: the columns of {file.name} are not those declared: {drift}",
+            f"the columns of {file.name} are not those declared: {drift}",
             where=f"datasets.{name}.columns",
             hint="declare them as they are now, or set on_drift: evolve or quarantine",
         )
@@ -185,7 +183,7 @@ def _drift(run: Run, name: str, file: RawFile, found: set[str]) -> tuple[str, li
         return f"drift: {drift}", []
     lost = [c for c in drift.missing if c in contract.required_columns(declared)]
     if lost:
-        raise Refused(f"{name}: {file.name} lacks required columns: {', '.join(lost)}", where=f"datasets.{name}.columns")
+        raise Refused(f"{file.name} lacks required columns: {', '.join(lost)}", where=f"datasets.{name}.columns")
     return "", drift.new
 
 

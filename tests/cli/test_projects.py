@@ -114,7 +114,7 @@ def test_doctor_finds_a_storage_that_cannot_be_written(socle, root):
 
 def test_doctor_names_the_wrong_project(socle, wrong):
     done = socle("doctor", "--json")
-    assert done.code != 0
+    assert done.code == 2
     assert {f["what"]: f["hint"] for f in done.json if f["state"] == "error"} == {
         "project autre": "socle validate autre",
         "project essai": "socle validate essai",
