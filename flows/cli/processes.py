@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -18,28 +22,41 @@ import psutil
 from flows.errors import ConfigurationError, SystemFailure
 
 STOP_S = 15.0  # seconds that a process has to end by itself
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+_LIBC = ctypes.CDLL(None)
 TAIL = 15  # lines of a log that are shown when its process dies
 
 
 @dataclass
 class Processes:
-    logs: Path
+    logs: Path | None
+    """Where their output goes, a file each; None: where ours goes."""
     environment: dict[str, str]
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    stopping: bool = False
+    folders: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list)
 
     def start(self, name: str, command: list[str], extra: dict[str, str] | None = None) -> None:
-        """In a session of its own, so that Ctrl-C in the terminal reaches only us, and we end things in order."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{name}.log").open("wb") as log:
+        """In a session of its own, so that Ctrl-C in the terminal reaches only us, and we end things in order. On Linux the
+        kernel ends it if we are killed."""
+        with contextlib.ExitStack() as stack:
+            log = None
+            if self.logs is not None:
+                self.logs.mkdir(parents=True, exist_ok=True)
+                log = stack.enter_context((self.logs / f"{name}.log").open("wb"))
             self.started[name] = subprocess.Popen(
                 command,
                 env=self.environment | (extra or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if log else None,
                 start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - we start no threads
             )
+
+    def keep(self, folder: tempfile.TemporaryDirectory[str]) -> str:
+        """A folder that is removed when the processes have ended."""
+        self.folders.append(folder)
+        return folder.name
 
     def wait_until(self, name: str, ready: Callable[[], bool], limit_s: float) -> None:
         """Raises: SystemFailure with the end of its log if the process dies or is not ready in time."""
@@ -47,22 +64,17 @@ class Processes:
         while not ready():
             self.check()
             if time.monotonic() > deadline:
-                raise SystemFailure(
-                    f"{name} was not ready after {limit_s:.0f} s:\n{self._tail(name)}", where=str(self.logs / f"{name}.log")
-                )
+                raise SystemFailure(f"{name} was not ready after {limit_s:.0f} s:\n{self._tail(name)}", where=self._where(name))
             time.sleep(0.2)
 
     def check(self) -> None:
         """Raises: SystemFailure if one of them ended by itself."""
         for name, process in self.started.items():
             if process.poll() is not None:
-                raise SystemFailure(
-                    f"{name} ended (exit code {process.returncode}):\n{self._tail(name)}", where=str(self.logs / f"{name}.log")
-                )
+                raise SystemFailure(f"{name} ended (exit code {process.returncode}):\n{self._tail(name)}", where=self._where(name))
 
     def stop(self) -> None:
         """The last started first; whatever is left of a process and its descendants after STOP_S is killed."""
-        self.stopping = True
         for process in reversed(self.started.values()):
             family = _family(process.pid)
             if process.poll() is None:
@@ -74,10 +86,21 @@ class Processes:
                     process.wait()
             _end(family)
         self.started.clear()
+        for folder in self.folders:
+            folder.cleanup()
+
+    def _where(self, name: str) -> str:
+        return str(self.logs / f"{name}.log") if self.logs else ""
 
     def _tail(self, name: str) -> str:
+        if self.logs is None:
+            return "its output is above"
         text = (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-TAIL:])
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _family(pid: int) -> list[psutil.Process]:

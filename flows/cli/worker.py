@@ -1,0 +1,160 @@
+"""socle worker: runs what the Prefect server hands out, on this machine."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.options import Json
+
+if TYPE_CHECKING:
+    from flows.cli.processes import Processes
+    from flows.settings import Settings
+
+
+class On(StrEnum):
+    process = "process"
+    docker = "docker"
+    kubernetes = "kubernetes"
+
+
+WARM_S = 120.0  # seconds to import Prefect and the flows
+
+
+def worker(
+    projects: Annotated[list[str] | None, typer.Argument(help="Projects whose runs it takes; all of them if left out.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Runs at the same time; as many as come if left out.")] = None,
+    on: Annotated[On, typer.Option(help="Where runs execute: here, or each in a container.")] = On.process,
+    json: Json = False,
+) -> None:
+    """Run here what the Prefect server of PREFECT_API_URL hands out, until Ctrl-C."""
+    import os
+
+    from flows.cli import display
+    from flows.cli.embedded import prefect_environment
+    from flows.cli.processes import Processes
+    from flows.errors import ConfigurationError
+    from flows.settings import load_settings
+    from flows.validation import project_names, suggest
+
+    settings = load_settings()
+    known = project_names(settings.root)
+    for name in projects or ():
+        if name not in known:
+            raise ConfigurationError(f"there is no project {name!r}", where=str(settings.root / "projects"), hint=suggest(name, known))
+    prefect_environment(settings)
+    if "PREFECT_API_URL" not in os.environ:
+        raise ConfigurationError(
+            "there is no Prefect server to work for", where="PREFECT_API_URL, .socle/up.json", hint="socle up, or set PREFECT_API_URL"
+        )
+    children = Processes(None, environment(settings, os.environ["PREFECT_API_URL"]))
+    stop_on_signals()
+    try:
+        start_worker(children, settings, on=on, projects=projects or [], limit=limit)
+        if json:
+            display.as_json({"projects": projects or known, "limit": limit, "on": on.value})
+            sys.stdout.flush()
+        watch(children)
+    except KeyboardInterrupt:
+        typer.echo("Stopping …", err=True)
+    finally:
+        children.stop()
+
+
+def start_worker(
+    children: Processes,
+    settings: Settings,
+    *,
+    on: On = On.process,
+    projects: list[str] | None = None,
+    limit: int | None = None,
+    name: str | None = None,
+) -> None:
+    """A Prefect worker. One whose runs are processes gets a warm process that they are forked from."""
+    from flows.deploy.pools import POOLS
+
+    extra = _warm(children) if on is On.process else _for_containers(settings, on)
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOLS[on.value], "--type", on.value]
+    command += [word for project in projects or () for word in ("--work-queue", project)]
+    command += ["--limit", str(limit)] if limit else []
+    command += ["--name", name] if name else []
+    children.start("worker", command, extra)
+
+
+def _warm(children: Processes) -> dict[str, str]:
+    import tempfile
+    from pathlib import Path
+
+    from flows.worker.protocol import SOCKET_VARIABLE
+
+    if sys.platform != "linux":
+        return {}
+    # Not under .socle/: the path of a Unix socket has 107 bytes at most.
+    socket = Path(children.keep(tempfile.TemporaryDirectory(prefix="socle-"))) / "warm.sock"
+    children.start("warm", [sys.executable, "-m", "flows.worker.warm", str(socket)])
+    children.wait_until("warm", socket.exists, WARM_S)
+    return {SOCKET_VARIABLE: str(socket)}
+
+
+def _for_containers(settings: Settings, on: On) -> dict[str, str]:
+    """What the pool's template takes from the worker's environment (flows/deploy/pools.py). No key is among it."""
+    from importlib.util import find_spec
+
+    from flows.errors import ConfigurationError
+
+    if find_spec(f"prefect_{on.value}") is None:
+        raise ConfigurationError(f"prefect-{on.value} is not installed", where=sys.executable, hint=f'pip install "socle[{on.value}]"')
+    if settings.s3_prefix is None:
+        raise ConfigurationError(
+            "containers do not see a lake on this disk", where=settings.storage, hint="set SOCLE_STORAGE=s3://<prefix>"
+        )
+    return {
+        "SOCLE_STORAGE": settings.storage,
+        "SOCLE_S3_ENDPOINT": settings.s3_endpoint,
+        "SOCLE_S3_REGION": settings.s3_region,
+        "SOCLE_DOCS_URL": settings.public_docs_url,
+        "SOCLE_DOCKER_NETWORK": settings.docker_network,
+        "SOCLE_SECRETS_FOLDER": settings.secrets_folder,
+        "SOCLE_KUBERNETES_NAMESPACE": settings.kubernetes_namespace,
+        "SOCLE_KUBERNETES_SECRET": settings.kubernetes_secret,
+    }
+
+
+def environment(settings: Settings, api: str) -> dict[str, str]:
+    """Of the processes that stand on a Prefect server."""
+    import os
+    from pathlib import Path
+
+    return {
+        **os.environ,
+        "PREFECT_API_URL": api,
+        "SOCLE_ROOT": str(settings.root),
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # the worker runs `prefect` by name
+    }
+
+
+def stop_on_signals() -> None:
+    """SIGTERM like Ctrl-C. Set even if a script's `&` made SIGINT ignored, so that our children do not inherit that."""
+    import signal
+
+    def stop(signum: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+
+
+def watch(children: Processes) -> None:
+    import time
+
+    while True:
+        children.check()
+        time.sleep(1)
+
+
+COMMANDS = (worker,)
