@@ -1,7 +1,8 @@
 """Every error that Socle raises on purpose, in one tree.
 
 An error carries three things that its reader needs: what was wrong (`message`), where it was looked for (`where`) and the
-next thing to do (`hint`). The branch decides the exit code of the command line. Nothing here formats for a terminal.
+next thing to do (`hint`); and, where a project team may cause it, the same in a French sentence (`french`). The branch decides
+the exit code of the command line. Nothing here formats for a terminal.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ class SocleError(Exception):
 
     exit_code = 3
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
-        self.message, self.where, self.hint = message, where, hint
+    def __init__(self, message: str, *, where: str = "", hint: str = "", french: str = "") -> None:
+        self.message, self.where, self.hint, self.french = message, where, hint, french
         self.payload: Any = None  # what had been done when it was raised, for whoever reports it in the same process
         super().__init__(message, where, hint)
 
@@ -29,11 +30,11 @@ class SocleError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Prefect carries exceptions between processes; keyword-only arguments need help to travel.
-        return (_rebuild, (type(self), self.message, self.where, self.hint))
+        return (_rebuild, (type(self), self.message, self.where, self.hint, self.french))
 
 
-def _rebuild(kind: type[SocleError], message: str, where: str, hint: str) -> SocleError:
-    return kind(message, where=where, hint=hint)
+def _rebuild(kind: type[SocleError], message: str, where: str, hint: str, french: str) -> SocleError:
+    return kind(message, where=where, hint=hint, french=french)
 
 
 class Refused(SocleError):

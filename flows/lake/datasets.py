@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +49,16 @@ class LoadRecord:
     rows: dict[str, int] = field(default_factory=dict)
     """read, kept and refused rows of this load; total rows of the version."""
     quarantine_version: int | None = None
+    rollback: dict[str, Any] = field(default_factory=dict)
+    """For a version that brought an earlier one back: `to` and `instead_of` (version numbers), `reason`. The rest of the record is
+    that of the earlier version, `run` and `who` apart."""
+    held: dict[str, str] = field(default_factory=dict)
+    """After a rollback: the parts of the load that was undone. The same load is not done again."""
+
+    @property
+    def last_parts(self) -> dict[str, str]:
+        """What the source and the rules were like when this version was decided on."""
+        return self.held or self.parts
 
     def to_metadata(self) -> dict[str, str]:
         return {PREFIX + k: v if isinstance(v, str) else json.dumps(v) for k, v in asdict(self).items()}
@@ -56,8 +66,9 @@ class LoadRecord:
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> LoadRecord:
         plain = {k.removeprefix(PREFIX): v for k, v in commit.items() if k.startswith(PREFIX)}
-        for name in ("parts", "raw", "rows", "quarantine_version"):
-            plain[name] = json.loads(plain[name])
+        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held"):
+            if name in plain:
+                plain[name] = json.loads(plain[name])
         return cls(**{k: v for k, v in plain.items() if k in cls.__dataclass_fields__})
 
 
@@ -129,7 +140,12 @@ class Dataset:
                 return version
         there = ", ".join(str(v.number) for v in history[:20]) or "none"
         raise NotFound(
-            f"there is no dataset version {reference}", where=f"{self.uri} (versions there: {there})", hint=f"socle ls {self.project}"
+            f"there is no dataset version {reference}",
+            where=f"{self.uri} (versions there: {there})",
+            hint=f"socle ls {self.project}",
+            french=f"La version {reference.version} de « {self.name} » n'existe pas. Versions : {there}."
+            if history
+            else f"« {self.name} » n'a encore aucune version.",
         )
 
     def scan(self, version: int) -> pl.LazyFrame:
@@ -187,8 +203,18 @@ class Dataset:
 
         Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
         """
+        return self._committed(lambda: self._write(rows, based_on, record, key, evolve), based_on, record)
+
+    def restore(self, version: int, based_on: int, record: LoadRecord) -> DatasetVersion:
+        """Make the version after `based_on` hold the rows and columns of `version` again. Nothing is copied.
+
+        Raises: Conflict if anybody committed since `based_on`.
+        """
+        return self._committed(lambda: self._restore(version, based_on, record), based_on, record)
+
+    def _committed(self, write: Callable[[], None], based_on: int, record: LoadRecord) -> DatasetVersion:
         try:
-            self._write(rows, based_on, record, key, evolve)
+            write()
         except Conflict:
             # An answer that was lost is asked again, and then meets our own commit.
             ours = self._loaded_as(record, based_on)
@@ -218,6 +244,13 @@ class Dataset:
                 write_deltalake(table, rows, mode="append", schema_mode="merge" if evolve else None, commit_properties=properties)
             else:
                 write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
+
+    def _restore(self, version: int, based_on: int, record: LoadRecord) -> None:
+        from deltalake import DeltaTable
+
+        with self._errors():
+            table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
+            table.restore(version, commit_properties=_commit_properties(record))
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

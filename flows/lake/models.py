@@ -67,6 +67,8 @@ class AliasMove:
     reason: str
     decision: dict[str, Any] = field(default_factory=dict)
     """What the last automatic decision was made from; carried over by moves made by hand."""
+    restores: int | None = None
+    """For a rollback: the number of the move whose aliases it brought back."""
 
 
 class Models:
@@ -95,6 +97,7 @@ class Models:
                 f"there is no model version {self.project}/{self.name}@{number}",
                 where=f"{self.objects.name} (versions there: {there})",
                 hint=f"socle ls {self.project}",
+                french=f"La version {number} du modèle « {self.name} » n'existe pas. Versions : {there}.",
             ) from None
 
     def versions(self) -> list[ModelVersion]:
@@ -177,7 +180,15 @@ class Models:
             yield AliasMove(**json.loads(self.objects.get(item.key)))
 
     def move(
-        self, to: dict[str, int], *, expected: AliasMove | None, who: str, run: str, reason: str, decision: dict[str, Any] | None = None
+        self,
+        to: dict[str, int],
+        *,
+        expected: AliasMove | None,
+        who: str,
+        run: str,
+        reason: str,
+        decision: dict[str, Any] | None = None,
+        restores: int | None = None,
     ) -> AliasMove:
         """Point aliases at versions. `expected` is the state that this move was decided on.
 
@@ -198,6 +209,7 @@ class Models:
                 run=run,
                 reason=reason,
                 decision=decision if decision is not None else (current.decision if current else {}),
+                restores=restores,
             )
             key = keys.alias_move(self.name, number)
             if self.objects.create(key, _json(asdict(move))):

@@ -24,11 +24,27 @@ class Reference:
         return f"{self.project}/{self.name}" + (f"@{selector}" if selector else "")
 
 
+def parse_own(text: str, project: str) -> Reference:
+    """A reference of this project. Raises: ConfigurationError also for one of another project."""
+    reference = parse(text, project)
+    if reference.project != project:
+        raise ConfigurationError(
+            f"{text!r} is not of the project {project!r}",
+            hint=f"write {reference.name}",
+            french=f"« {text} » n'est pas du projet « {project} ».",
+        )
+    return reference
+
+
 def parse(text: str, project: str | None = None) -> Reference:
     """Raises: ConfigurationError if the text is not a reference, or names no project and none is current."""
     match = FORM.fullmatch(text)
     if not match:
-        raise ConfigurationError(f"{text!r} is not a reference", hint="write project/name, project/name@3 or project/model@champion")
+        raise ConfigurationError(
+            f"{text!r} is not a reference",
+            hint="write project/name, project/name@3 or project/model@champion",
+            french="Cette version n'est pas de la forme « nom » ou « nom@3 ».",
+        )
     owner, selector = match["project"] or project, match["selector"]
     if owner is None:
         raise ConfigurationError(f"{text!r} names no project", hint=f"write project/{text}")
