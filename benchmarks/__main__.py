@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-ALL = ("cli", "overhead", "training")
+ALL = ("cli", "overhead", "training", "trigger")
 
 
 def main() -> None:

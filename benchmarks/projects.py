@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def small_project(root: Path, count: int = 1500) -> Path:
     suites.mkdir(parents=True, exist_ok=True)
     (suites / "texte.json").write_bytes((REPOSITORY / "expectations" / "commun" / "texte.json").read_bytes())
     return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def environment(root: Path) -> dict[str, str]:

@@ -1,41 +1,75 @@
-"""The one list of what is deployed, made from projects/, and how it gets to a Prefect server.
+"""The one list of what is deployed, made from projects/.
 
 One deployment per project and flow, named `<flow>/<project>`. In a run form the project is fixed and names are choices; how and
-where a run executes is never in a form.
+where a run executes is never in a form. How the list gets to a Prefect server is in flows/deploy/.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from flows.errors import SystemFailure
 from flows.project import Project, Schedule
+from flows.settings import Settings
 from flows.validation import Problem, check_project, project_names
 
-if TYPE_CHECKING:
-    from prefect.deployments.runner import RunnerDeployment
 
-FLOWS = ("pipeline", "ingest", "check", "finetune")
-POOL = "socle"
-PURPOSES = {
-    "pipeline": "Tout le projet : données, contrôles, entraînement, promotion.",
-    "ingest": "Charge et contrôle les données.",
-    "check": "Contrôle à nouveau des données déjà publiées.",
-    "finetune": "Entraîne ce qui a changé et choisit le champion.",
+@dataclass(frozen=True)
+class FlowSpec:
+    """What all deployments of one flow have in common."""
+
+    purpose: str
+    """In French: the first line that a project team reads."""
+    at_once: int | None = None
+    """Runs of one deployment at the same time; None: as many as the project may have."""
+    collision: Literal["ENQUEUE", "CANCEL_NEW"] = "ENQUEUE"
+    """What happens to a run beyond that. A run that somebody asked for waits: by then it may find nothing to do, which costs a second."""
+    trains: bool = False
+    """Gets the project's GPUs."""
+    needs_models: bool = False
+    versions_of: tuple[Literal["datasets", "models"], ...] = ()
+    """What its parameter `reference` names a version of, if it has one."""
+    name_alone: str = ""
+    """In French: what a name without a version means there."""
+
+
+FLOWS = {
+    "pipeline": FlowSpec("Tout le projet : données, contrôles, entraînement, promotion.", at_once=1, trains=True),
+    "ingest": FlowSpec("Charge et contrôle les données.", at_once=1),
+    "check": FlowSpec("Contrôle à nouveau des données déjà publiées.", versions_of=("datasets",), name_alone="la dernière version"),
+    "finetune": FlowSpec("Entraîne ce qui a changé et choisit le champion.", at_once=1, trains=True, needs_models=True),
+    "rollback": FlowSpec(
+        "Revient à une version antérieure d'un jeu de données ou d'un modèle.",
+        at_once=1,
+        versions_of=("datasets", "models"),
+        name_alone="la version d'avant",
+    ),
 }
-
-
 FORM = {
     "project": ("Projet", "Le projet de ce déploiement."),
     "dataset": ("Jeu de données", "Laisser vide pour tous les jeux de données du projet."),
     "model": ("Modèle", "Laisser vide pour tous les modèles du projet."),
-    "version": ("Version", "Un numéro de version ; laisser vide pour la plus récente."),
+    "reference": ("Version", "La version sur laquelle agir."),
+    "reason": ("Pourquoi", "En une phrase, pour l'historique : ce qui n'allait pas, ou qui l'a demandé. 5 caractères au moins."),
 }
+REFERENCE = "reference"
+VERSIONS = "x-socle-versions"  # in the schema of that parameter: [reference, what a person knows it by]; PostgreSQL reorders mappings
 """Parameter -> title and explanation in run forms. Prefect overwrites titles that a signature gives, so they are set here."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What all runs of all projects share: `places` at the same time; with `freed_per_s`, a rate with bursts of `places`."""
+
+    places: int
+    freed_per_s: float | None = None
+
+
+def limits(settings: Settings) -> dict[str, Limit]:
+    """Global concurrency limits by name. `source-<type>`: the rate at which sources of a type are asked."""
+    npm = settings.npm_per_minute
+    return {"gpu": Limit(settings.gpus), "source-npm": Limit(max(1, npm // 6), npm / 60)}
 
 
 @dataclass(frozen=True)
@@ -45,83 +79,91 @@ class Deployment:
     flow: str
     project: Project
     schedule: Schedule | None
+    image: str = ""
+    """Of the containers that its runs execute in, if they do."""
 
     @property
     def name(self) -> str:
         return f"{self.flow}/{self.project.name}"
 
     @property
+    def spec(self) -> FlowSpec:
+        return FLOWS[self.flow]
+
+    @property
     def description(self) -> str:
         p = self.project
-        return f"**{p.title}** – {PURPOSES[self.flow]}\n\n{p.ministry}, {p.owner.team} ({p.owner.email})."
+        return f"**{p.title}** – {self.spec.purpose}\n\n{p.ministry}, {p.owner.team} ({p.owner.email})."
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"project": self.project.name}
 
     @property
     def choices(self) -> dict[str, list[str]]:
         """Parameter -> the values that its form offers."""
         return {"project": [self.project.name], "dataset": list(self.project.datasets), "model": list(self.project.models)}
 
+    @property
+    def versioned(self) -> list[str]:
+        """Names whose versions the form offers."""
+        return [name for kind in self.spec.versions_of for name in getattr(self.project, kind)]
 
-def listed(root: Path, only: str | None = None) -> tuple[list[Deployment], list[Problem]]:
-    """The deployments of every project that loads, and the problems of those that do not."""
+
+def listed(root: Path, only: str | None = None, image: str = "") -> tuple[list[Deployment], list[Problem]]:
+    """The deployments of every project that loads, and the problems of those that do not. `image`: for projects that name none."""
     deployments, problems = [], []
     for name in [only] if only else project_names(root):
         project, found = check_project(root, name)
+        if project is not None and not found:
+            found = _without_image(project, image)
         problems += found
         if project is not None and not found:
-            flows = [f for f in FLOWS if f != "finetune" or project.models]
-            deployments += [Deployment(flow, project, project.schedules.get(flow)) for flow in flows]  # type: ignore[call-overload]
+            flows = [f for f, spec in FLOWS.items() if project.models or not spec.needs_models]
+            image_ = project.execution.image or image
+            deployments += [Deployment(flow, project, project.schedules.get(flow), image_) for flow in flows]  # type: ignore[call-overload]
     return deployments, problems
 
 
-async def apply(deployments: list[Deployment]) -> None:
-    """Create or update them on the server, and the work pool they run in.
-
-    Raises: SystemFailure if the server does not take them.
-    """
-    import httpx
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists, PrefectException
-
-    try:
-        async with get_client() as client:
-            with contextlib.suppress(ObjectAlreadyExists):
-                await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        for deployment in deployments:
-            await (await to_prefect(deployment)).aapply(work_pool_name=POOL)
-    except (httpx.HTTPError, PrefectException) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise SystemFailure(
-            f"the Prefect server did not take the deployments: {reason}", hint="check PREFECT_API_URL, or socle up"
-        ) from None
+def _without_image(project: Project, image: str) -> list[Problem]:
+    execution = project.execution
+    if execution.on == "process" or execution.image or image:
+        return []
+    file = Path("projects", project.name, "project.yaml")
+    return [Problem(file, 1, f"execution.on is {execution.on} and no image is named", "set execution.image, or SOCLE_IMAGE")]
 
 
-async def to_prefect(deployment: Deployment) -> RunnerDeployment:
-    from prefect.schedules import Cron
-    from prefect.types.entrypoint import EntrypointType
-
-    flow = getattr(importlib.import_module(f"flows.{deployment.flow}"), deployment.flow)
-    schedule = deployment.schedule
-    made: RunnerDeployment = await flow.ato_deployment(
-        name=deployment.project.name,
-        description=deployment.description,
-        tags=[deployment.project.name],
-        parameters={"project": deployment.project.name},
-        schedules=[Cron(schedule.cron, timezone=schedule.timezone)] if schedule else [],
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        enforce_parameter_schema=True,
-    )
-    describe_form(made._parameter_openapi_schema.properties, deployment.choices)
-    return made
+def broken(root: Path, found: list[Deployment], only: str | None = None) -> set[str]:
+    """Names of the projects that were asked for and do not load."""
+    return ({only} if only else set(project_names(root))) - {d.project.name for d in found}
 
 
-def describe_form(properties: dict[str, Any], choices: dict[str, list[str]]) -> None:
-    """Titles, explanations and choices in a form's JSON schema. A parameter that may be empty keeps that possibility."""
+def describe_form(deployment: Deployment, properties: dict[str, Any], known: dict[str, str]) -> None:
+    """Titles, explanations and choices in a form's JSON schema. `known`: versions that runs have put there (flows/choices.py)."""
     for name, field in properties.items():
         field["title"], field["description"] = FORM[name]
-        if name not in choices:
-            continue
-        if "anyOf" in field:
-            field["anyOf"] = [{"type": "string", "enum": choices[name]}, {"type": "null"}]
-        else:
-            field["enum"] = choices[name]
+        if name in deployment.choices:
+            _offer(field, deployment.choices[name])
+    if (field := properties.get(REFERENCE)) is not None:
+        field[VERSIONS] = [[name, deployment.spec.name_alone] for name in deployment.versioned]
+        describe_reference(deployment.flow, field, known)
+
+
+def describe_reference(flow: str, field: dict[str, Any], known: dict[str, str]) -> None:
+    """Make the versions of the names that a form has the choices of its parameter `reference`."""
+    offered = []
+    for name in (reference for reference, _ in field[VERSIONS] if "@" not in reference):
+        offered.append([name, FLOWS[flow].name_alone])
+        offered += [[reference, text] for reference, text in known.items() if reference.partition("@")[0] == name]
+    field[VERSIONS] = offered
+    _offer(field, [reference for reference, _ in offered])
+    explained = "".join(f"\n\n- `{reference}` : {text}" for reference, text in offered)  # the form joins lines that no empty line parts
+    field["description"] = f"{FORM[REFERENCE][1]}{explained}"
+
+
+def _offer(field: dict[str, Any], choices: list[str]) -> None:
+    """A parameter that may be empty keeps that possibility."""
+    if "anyOf" in field:
+        field["anyOf"] = [{"type": "string", "enum": choices}, {"type": "null"}]
+    else:
+        field["enum"] = choices

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from contextlib import nullcontext
 
-from flows import artifacts
-from flows.prefect_run import flow_context, step
+from flows import artifacts, choices
+from flows.prefect_run import flow_context, part_done, step, training_place
+from flows.project_flow import is_top, project_flow
 from flows.steps import Run
 from flows.steps.finetune import (
     ModelOutcome,
@@ -20,16 +21,19 @@ from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_model, require_bucket
 
 
-@flow(name="finetune", flow_run_name="{project}", result_serializer="json")
+@project_flow
 async def finetune(project: str, model: str | None = None) -> RunResult:
     """Entraîne ce qui a changé, compare les candidats, et promeut le champion."""
-    async with flow_context(project) as run:
+    async with flow_context(project, datasets=(), models=[model] if model else None) as run:
         require_bucket(run)
         result = RunResult(project, run.project.title, run.id)
         for name in [model] if model else run.project.models:
             await artifacts.attempt(result, name, train(run, name))
+            part_done(name)
         await artifacts.show_models(run, result)
-        await artifacts.show_failures(result)
+        await artifacts.show_failures(run, result)
+        if is_top():
+            await choices.refresh(run)
     return artifacts.finish(result)
 
 
@@ -44,7 +48,9 @@ async def train(run: Run, name: str) -> ModelOutcome:
     versions, trained = [], []
     for index, candidate in enumerate(plan.candidates):
         title = f"{name} : entraînement de {candidate.label}" if candidate.version is None else f"{name} : {candidate.label}, déjà fait"
-        version, new = await step(title, candidate_version, run, plan, index, examples)
+        needs_place = candidate.base is not None and candidate.version is None
+        async with training_place() if needs_place else nullcontext():
+            version, new = await step(title, candidate_version, run, plan, index, examples)
         versions.append(version)
         trained += [version.number] if new else []
     return await step(f"{name} : choix du champion", promote_best, run, plan, versions, trained, examples)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows import artifacts
+from flows import artifacts, choices
 from flows.errors import Conflict, Refused
-from flows.prefect_run import flow_context, step
+from flows.prefect_run import flow_context, part_done, source_turn, step
+from flows.project_flow import is_top, project_flow
 from flows.steps import Run
 from flows.steps.audit import audit
 from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, publish, receive, too_many_writers, without_loading
@@ -15,16 +14,19 @@ from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_dataset, require_bucket
 
 
-@flow(name="ingest", flow_run_name="{project}", result_serializer="json")
+@project_flow
 async def ingest(project: str, dataset: str | None = None) -> RunResult:
     """Charge les données du projet : réception, lecture, contrôles, publication d'une nouvelle version."""
-    async with flow_context(project) as run:
+    async with flow_context(project, datasets=[dataset] if dataset else None, models=()) as run:
         require_bucket(run)
         result = RunResult(project, run.project.title, run.id)
         for name in [dataset] if dataset else run.project.datasets:
             await artifacts.attempt(result, name, load(run, name))
+            part_done(name)
         await artifacts.show_datasets(run, result)
-        await artifacts.show_failures(result)
+        await artifacts.show_failures(run, result)
+        if is_top():
+            await choices.refresh(run)
     return artifacts.finish(result)
 
 
@@ -42,6 +44,8 @@ async def _load(run: Run, name: str) -> LoadOutcome:
     for _ in range(ATTEMPTS):
         plan = await step(f"{name} : que faut-il faire ?", plan_dataset, run, name)
         if plan.action == "load":
+            if plan.files is None:
+                await source_turn(run, run.project.datasets[name].source.type)
             plan = await step(f"{name} : réception", receive, run, plan)
         if plan.action == "check":
             return await step(f"{name} : nouveau contrôle", check_again, run, plan)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows import artifacts
+from flows import artifacts, choices
 from flows.finetune import finetune
 from flows.ingest import ingest
-from flows.prefect_run import flow_context
+from flows.prefect_run import flow_context, part_done
+from flows.project_flow import project_flow
 from flows.steps.pipeline import RunResult
 
 
-@flow(name="pipeline", flow_run_name="{project}", result_serializer="json")
+@project_flow
 async def pipeline(project: str) -> RunResult:
     """Tout le projet : charge et contrôle les données, entraîne ce qui a changé, promeut le meilleur modèle frugal."""
     async with flow_context(project) as run:
         result = RunResult(project, run.project.title, run.id)
         for name in run.project.datasets:
             await artifacts.merge(result, name, ingest(project, name))
+            part_done(name)
         for name in run.project.models:
             if not result.add_waiting(run, name):
                 await artifacts.merge(result, name, finetune(project, name))
+            part_done(name)
         await artifacts.show_run(run, result)
+        await choices.refresh(run)
     return artifacts.finish(result)

@@ -1,37 +1,29 @@
-"""What the flow files share: a step as a Prefect task, a listener that logs progress, and errors as people read them.
+"""What the flow files share: a step as a Prefect task, places that runs wait for, and the run with its progress.
 
 Steps are closures, so that Prefect never sees (or stores) what they are given: parameters hold names only, never a secret.
-Flows name the JSON serializer: Prefect writes the exception of a failed run to its storage, as a pickle unless told otherwise.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import TypeVar
 
 import anyio.to_thread
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows import progress
+from flows.deployments import limits
+from flows.run_progress import Meter, PrefectProgress, parts_of, shown
 from flows.steps import Run, open_run
 
 Result = TypeVar("Result")
-STEPS = {
-    "receiving": "réception",
-    "reading": "lecture",
-    "checking": "contrôles",
-    "publishing": "publication",
-    "preparing": "préparation des exemples",
-    "training": "entraînement",
-    "evaluating": "évaluation",
-    "committing": "enregistrement",
-    "deciding": "choix du champion",
-}
-LOG_EVERY_S = 10.0  # seconds between two lines about one step
+_meter: ContextVar[Meter | None] = ContextVar("socle_meter", default=None)
 
 
 async def step(title: str, work: Callable[..., Result], *arguments: object) -> Result:
@@ -45,42 +37,54 @@ async def step(title: str, work: Callable[..., Result], *arguments: object) -> R
 
 
 @asynccontextmanager
-async def flow_context(project: str) -> AsyncIterator[Run]:
-    """The run of the current flow run; its steps are logged unless somebody listens already (a terminal, the pipeline)."""
+async def training_place() -> AsyncIterator[None]:
+    """One of the places for trainings on a GPU, on a machine that has one; others wait here until one is free."""
+    if not (_has_gpu() and on_a_server()):
+        yield
+        return
+    from prefect.concurrency.asyncio import concurrency
+
+    async with concurrency("gpu"):
+        yield
+
+
+async def source_turn(run: Run, source: str) -> None:
+    """Wait until a source of this type may be asked again, if there is a rate for it."""
+    if on_a_server() and (name := f"source-{source}") in limits(run.settings):
+        from prefect.concurrency.asyncio import rate_limit
+
+        await rate_limit(name)
+
+
+def on_a_server() -> bool:
+    """Not on one that was started for this run alone (`socle run`): that has no deployments and no limits."""
+    return "PREFECT_API_URL" in os.environ
+
+
+def _has_gpu() -> bool:
+    return os.environ.get("CUDA_VISIBLE_DEVICES") != "" and Path("/dev/nvidiactl").exists()
+
+
+@asynccontextmanager
+async def flow_context(project: str, *, datasets: Iterable[str] | None = None, models: Iterable[str] | None = None) -> AsyncIterator[Run]:
+    """The run of the current flow run; `datasets` and `models` are what it is about (None: all of them). Its steps are logged
+    and its progress shown, unless somebody listens already (a terminal, the pipeline)."""
     with open_run(project, run_id=str(flow_run.id)) as run:
         if progress.current() is not None:
             yield run
             return
-        with progress.listening(PrefectLog()):
-            yield run
+        all_datasets, all_models = run.project.datasets, run.project.models
+        meter = Meter(parts_of(run.project, all_datasets if datasets is None else datasets, all_models if models is None else models))
+        token = _meter.set(meter)
+        try:
+            with progress.listening(PrefectProgress(meter)):
+                async with shown(project, meter):
+                    yield run
+        finally:
+            _meter.reset(token)
 
 
-def in_french(step: str) -> str:
-    """`articles: training tfidf` -> `articles : entraînement de tfidf`. Terminals show steps in English, runs in French."""
-    subject, _, action = step.partition(": ")
-    verb, _, rest = action.partition(" ")
-    return f"{subject} : {STEPS.get(verb, verb)}" + (f" de {rest}" if rest else "")
-
-
-class PrefectLog:
-    """Progress in the run's log: the start of a step, a line every ten seconds, its end."""
-
-    def __init__(self) -> None:
-        self.logger = get_run_logger()
-        self.state: dict[str, tuple[float | None, str, float, float]] = {}  # total, unit, done, last line
-
-    def started(self, name: str, unit: str, total: float | None) -> None:
-        self.state[name] = (total, unit, 0.0, time.monotonic())
-        self.logger.info("%s …", in_french(name))
-
-    def advanced(self, name: str, amount: float) -> None:
-        total, unit, done, last = self.state[name]
-        done, now = done + amount, time.monotonic()
-        if now - last >= LOG_EVERY_S:
-            share = f"{done / total:.0%}".replace("%", " %") if total else f"{done:,.0f} {unit}".replace(",", "\u202f")
-            self.logger.info("%s : %s", in_french(name), share)
-            last = now
-        self.state[name] = (total, unit, done, last)
-
-    def ended(self, name: str, seconds: float, failed: bool) -> None:
-        self.logger.log(40 if failed else 20, "%s : %s (%.1f s)", in_french(name), "échec" if failed else "fait", seconds)
+def part_done(name: str) -> None:
+    """A dataset or a model is done: what was foreseen for it counts, also if it had nothing to do."""
+    if (meter := _meter.get()) is not None:
+        meter.finished(name)

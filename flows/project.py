@@ -225,6 +225,30 @@ class Schedule(Strict):
     timezone: str = "Europe/Paris"
 
 
+class Execution(Strict):
+    """Where this project's runs execute and with how much. Never in a run form."""
+
+    on: Annotated[
+        Literal["process", "docker", "kubernetes"],
+        Field(description="`process`: on the machine of a worker; the others: a container for each run."),
+    ] = "process"
+    max_runs: Annotated[int, Field(ge=1, le=100, description="Runs at the same time; others wait their turn.")] = 2
+    image: Annotated[
+        Annotated[str, Field(pattern=r"^[a-z0-9][\w.:/@-]*$", max_length=500)] | None,
+        Field(description="Image of the containers; empty: SOCLE_IMAGE of whoever deploys."),
+    ] = None
+    cpus: Annotated[float, Field(ge=0.1, le=64, description="Processors of a container.")] = 2
+    memory_gb: Annotated[float, Field(ge=0.25, le=1024, description="Memory of a container, in GiB.")] = 8
+    gpus: Annotated[int, Field(ge=0, le=8, description="GPUs of a container, for the flows that train.")] = 0
+
+    @model_validator(mode="after")
+    def _containers_only(self) -> Execution:
+        given = sorted(self.model_fields_set & {"image", "cpus", "memory_gb", "gpus"})
+        if self.on == "process" and given:
+            raise ValueError(f"{given[0]}: only for containers (on: docker or kubernetes); a process has what its worker's machine has")
+        return self
+
+
 class Project(Strict):
     """A whole project file. `name` and `folder` come from where the file lies."""
 
@@ -234,6 +258,7 @@ class Project(Strict):
     datasets: dict[Name, Dataset] = Field(min_length=1)
     models: dict[Name, Model] = Field(default_factory=dict)
     schedules: dict[Literal["pipeline", "ingest", "check", "finetune"], Schedule] = Field(default_factory=dict)
+    execution: Execution = Execution()
 
     _name: str = ""
     _folder: Path = Path()

@@ -49,6 +49,24 @@ class Settings(BaseSettings):
     batch_rows: int = Field(20_000, gt=0)
     """Rows in one batch between parsing and the spilled Parquet file."""
 
+    image: str = ""
+    """Image of containers in which runs execute, for projects that name none. It holds the code and projects/."""
+    docker_network: str = "socle"
+    """Docker network of those containers: the Prefect server and the S3 service have to be reachable from it."""
+    secrets_folder: str = "/run/secrets/socle"
+    """On the machine of a Docker worker: folder of the files `s3_access_key` and `s3_secret_key`, which containers see read-only."""
+    kubernetes_namespace: str = "socle"
+    kubernetes_secret: str = "socle-s3"  # noqa: S105 - its name
+    """Of a Kubernetes worker: where its jobs go, and the Secret with `s3_access_key` and `s3_secret_key` that they see as files."""
+
+    gpus: int = Field(1, ge=1)
+    """Trainings on a GPU at the same time, on all workers together."""
+    npm_per_minute: int = Field(30, gt=0)
+    """Packages that all runs together may ask the npm registry for, in a minute."""
+
+    postgres_folder: Path | None = None
+    """Data of the database of `socle up --profile team`; `.socle/postgres` unless given."""
+
     docs_host: str = "127.0.0.1"
     docs_port: int = Field(4201, ge=0, le=65535)
     """Where `socle up` serves data docs and model cards, read-only."""

@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +22,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import csv_text, rows, write_project
+from tests.conftest import PROJECT, csv_text, rows, write_project
 
 SOCLE = Path(sys.executable).parent / "socle"
-START_S, RUN_S, STOP_S = 240, 180, 60  # limits, not expectations
+START_S, RUN_S, STOP_S, BUSY_S = 240, 180, 60, 30  # limits, not expectations
 SCHEDULE = 'schedules:\n  pipeline: {cron: "0 4 * * 1", timezone: Europe/Paris}\n'
 
 
@@ -37,12 +39,11 @@ class Platform:
     def api(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.ui}/api/{path}", data=data, headers={"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        return ask(request)
 
-    def trigger(self, deployment: str, parameters: dict[str, Any]) -> str:
+    def trigger(self, deployment: str, parameters: dict[str, Any], **more: Any) -> str:
         found = self.api(f"deployments/name/{deployment}")
-        return str(self.api(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
+        return str(self.api(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters, **more})["id"])
 
     def wait(self, run_id: str) -> dict[str, Any]:
         """The flow run once it has ended."""
@@ -53,6 +54,26 @@ class Platform:
                 return run
             time.sleep(1)
         raise AssertionError(f"flow run {run_id} did not end in {RUN_S} s; worker log:\n{self.log('worker')}")
+
+    def wait_running(self, *run_ids: str) -> str:
+        """The first of these flow runs that runs; they do not end by themselves."""
+        deadline = time.monotonic() + RUN_S
+        while True:
+            states = {run: self.api(f"flow_runs/{run}")["state_type"] for run in run_ids}
+            for run, state in states.items():
+                if state == "RUNNING":
+                    return run
+            assert set(states.values()) <= {"SCHEDULED", "PENDING"} and time.monotonic() < deadline, f"{states}\n{self.log('worker')}"
+            time.sleep(0.2)
+
+    def cancel(self, *run_ids: str) -> None:
+        for run in run_ids:
+            self.api(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+
+    def runs(self) -> list[psutil.Process]:
+        """The processes of the runs that are going on: the children of the warm process."""
+        (warm,) = (p for p in psutil.Process(self.process.pid).children() if "flows.worker.warm" in p.cmdline())
+        return list(warm.children())
 
     def artifacts(self, key: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api("artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"})
@@ -66,6 +87,38 @@ class Platform:
         path.write_text(csv_text([*rows(count), *more]), encoding="utf-8")
 
 
+def ask(request: urllib.request.Request) -> Any:
+    """The JSON answer; asked again, as every client of Prefect does, while its SQLite database is busy."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+WAITING = """\
+import time
+from pathlib import Path
+
+
+def demandes(batch):
+    while (Path(__file__).parent / "attendre").exists():
+        time.sleep(0.1)
+    return batch
+"""
+
+
+def write_waiting_project(root: Path) -> Path:
+    """`lent`: its ingest waits as long as the file `attendre` is in its folder."""
+    folder = write_project(root, "lent", PROJECT.replace("    key: [id]", "    key: [id]\n    transform: transform.py:demandes"))
+    (folder / "transform.py").write_text(WAITING, encoding="utf-8")
+    return folder
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -73,10 +126,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[Platform]:
+def running(root: Path, profile: str = "team") -> Iterator[Platform]:
     port, docs_port = free_port(), free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SOCLE_", "PREFECT_"))} | {"SOCLE_ROOT": str(root)}
-    command = [str(SOCLE), "up", "--port", str(port), "--docs-port", str(docs_port), "--json"]
+    # PostgreSQL does not run as root, and its user may not enter pytest's folders.
+    database = Path(tempfile.mkdtemp(prefix="socle-test-pg-"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SOCLE_", "PREFECT_"))}
+    environment |= {"SOCLE_ROOT": str(root), "SOCLE_POSTGRES_FOLDER": str(database)}
+    command = [str(SOCLE), "up", "--profile", profile, "--port", str(port), "--docs-port", str(docs_port), "--json"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     platform = Platform(root, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{docs_port}", process)
     try:
@@ -88,6 +144,7 @@ def running(root: Path) -> Iterator[Platform]:
         yield platform
     finally:
         stop(process)
+        shutil.rmtree(database)
 
 
 def stop(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -106,6 +163,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     folder = write_project(root)
     with (folder / "project.yaml").open("a", encoding="utf-8") as file:
         file.write(SCHEDULE)
+    write_waiting_project(root)
     broken = root / "projects" / "casse"
     shutil.copytree(folder, broken)
     (broken / "project.yaml").write_text("title: [", encoding="utf-8")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 from pathlib import Path
 
 import pytest
 
 from flows.cli.run import PARAMETERS, FlowName
-from flows.deployments import FLOWS, FORM, listed, to_prefect
+from flows.deploy.plan import desired, form
+from flows.deploy.prefect_yaml import render
+from flows.deployments import FLOWS, FORM, Deployment, listed
 from flows.validation import load_project, project_names
 from tests.conftest import REPOSITORY
 
@@ -21,8 +22,33 @@ def signature(flow: str) -> dict[str, object]:
 @pytest.mark.parametrize("flow", FLOWS)
 def test_forms_and_options_name_the_parameters_of_the_flow(flow: str) -> None:
     names = set(signature(flow))
-    assert names == {"project", *PARAMETERS[FlowName(flow)]}
     assert names <= set(FORM)
+    if flow in set(FlowName):
+        assert names == {"project", *PARAMETERS[FlowName(flow)]}
+
+
+def deployment_of(flow: str) -> Deployment:
+    return next(d for d in listed(REPOSITORY, "exemple")[0] if d.flow == flow)
+
+
+KNOWN = {"demandes@2": "24/11/2026, 400 lignes", "demandes@1": "23/11/2026, 390 lignes", "theme@1": "23/11/2026, tfidf", "gone@1": "–"}
+
+
+def test_versions_are_choices_with_what_a_person_knows_them_by() -> None:
+    field = form(deployment_of("rollback"), KNOWN)["properties"]["reference"]
+    assert field["enum"] == ["demandes", "demandes@2", "demandes@1", "theme", "theme@1"]
+    assert "- `demandes@2` : 24/11/2026, 400 lignes" in field["description"]
+    assert "- `demandes` : la version d'avant" in field["description"]
+
+
+def test_a_form_offers_versions_of_what_its_flow_is_about_and_may_stay_empty() -> None:
+    field = form(deployment_of("check"), KNOWN)["properties"]["reference"]
+    assert field["anyOf"] == [{"type": "string", "enum": ["demandes", "demandes@2", "demandes@1"]}, {"type": "null"}]
+
+
+def test_the_reason_is_asked_for_in_words() -> None:
+    reason = form(deployment_of("rollback"))["properties"]["reason"]
+    assert (reason["minLength"], reason["maxLength"], reason["title"]) == (5, 300, "Pourquoi")
 
 
 @pytest.mark.parametrize("project", project_names(REPOSITORY))
@@ -32,12 +58,17 @@ def test_every_schedule_and_parameter_fits_its_flow(project: str) -> None:
     scheduled = {d.flow for d in deployments if d.schedule}
     assert scheduled == set(load_project(REPOSITORY, project).schedules)
     for deployment in deployments:
-        made = asyncio.run(to_prefect(deployment))
-        assert set(made.parameters) <= set(signature(deployment.flow))
-        assert len(made.schedules or []) == (1 if deployment.schedule else 0)
-        schema = made._parameter_openapi_schema.properties
-        assert schema["project"]["enum"] == [project]
-        assert all(field["title"] == FORM[name][0] for name, field in schema.items())
+        assert set(deployment.parameters) <= set(signature(deployment.flow))
+        assert (desired(deployment)["schedule"] is not None) == (deployment.schedule is not None)
+        properties = form(deployment)["properties"]
+        assert properties["project"]["enum"] == [project]
+        assert all(field["title"] == FORM[name][0] for name, field in properties.items())
+
+
+def test_prefect_yaml_is_what_the_projects_say() -> None:
+    deployments, _ = listed(REPOSITORY)
+    written = (REPOSITORY / "prefect.yaml").read_text(encoding="utf-8")
+    assert written == render(deployments), "run: socle deploy --prefect-yaml"
 
 
 def test_a_broken_project_does_not_hide_the_others(root: Path) -> None:
@@ -53,4 +84,4 @@ def test_a_project_without_models_has_no_finetune(root: Path, edit) -> None:
     path = root / "projects" / "essai" / "project.yaml"
     path.write_text(path.read_text(encoding="utf-8").split("models:")[0], encoding="utf-8")
     deployments, _ = listed(root)
-    assert [d.flow for d in deployments] == ["pipeline", "ingest", "check"]
+    assert [d.flow for d in deployments] == ["pipeline", "ingest", "check", "rollback"]

@@ -48,7 +48,9 @@ def ls(project: Project, json: Json = False) -> None:
 
 def _load(v: DatasetVersion) -> str:
     rows = v.load.rows
-    return f"{rows.get('total', 0)} rows ({rows.get('kept', 0)} loaded, {rows.get('refused', 0)} refused), {v.load.verdict}, {v.load.who}"
+    back = f", back to @{v.load.rollback['to']}: {v.load.rollback['reason']}" if v.load.rollback else ""
+    counts = f"{rows.get('total', 0)} rows ({rows.get('kept', 0)} loaded, {rows.get('refused', 0)} refused)"
+    return f"{counts}, {v.load.verdict}, {v.load.who}{back}"
 
 
 def _model(v: ModelVersion, metric: str, aliases: dict[str, int]) -> str:
@@ -184,4 +186,31 @@ def promote(
     typer.echo(f"{version} is the champion (it was {before}).")
 
 
-COMMANDS = (ls, show, diff, promote)
+def rollback(
+    reference: Reference, reason: Annotated[str, typer.Option(help="Why, for the history.")] = "rolled back by hand", json: Json = False
+) -> None:
+    """Serve an earlier version again: the one before, or the one that is named. Nothing is deleted."""
+    from flows.cli import display
+    from flows.lake.references import parse
+    from flows.steps import open_run
+    from flows.steps.rollback import rollback as go_back
+
+    wanted = parse(reference)
+    with open_run(wanted.project) as run:
+        outcome = go_back(run, wanted, reason)
+    if json:
+        display.as_json(outcome)
+        return
+    name = f"{wanted.project}/{outcome.name}"
+    if not outcome.changed:
+        typer.echo(f"{name}@{outcome.restored} is what is served already.")
+    elif outcome.kind == "model":
+        typer.echo(f"{name}@{outcome.after} is the champion again (it was @{outcome.before}).")
+    else:
+        typer.echo(f"{name}@{outcome.restored} is served again, as @{outcome.after} (it was @{outcome.before}).")
+        typer.echo("What the source gave last is not loaded again until the source, the rules or the settings change.")
+    if outcome.changed:
+        typer.echo(f"To undo: socle rollback {name}@{outcome.before}")
+
+
+COMMANDS = (ls, show, diff, promote, rollback)

@@ -102,7 +102,7 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
 PARAMETERS = {
     FlowName.pipeline: [],
     FlowName.ingest: ["dataset"],
-    FlowName.check: ["dataset", "version"],
+    FlowName.check: ["reference"],
     FlowName.finetune: ["model"],
 }
 """What --set can give, beside the project; tests compare it with the flows' signatures."""
@@ -112,8 +112,6 @@ def _known(flow: FlowName, parameters: dict[str, str]) -> None:
     if unknown := set(parameters) - set(PARAMETERS[flow]):
         known = ", ".join(PARAMETERS[flow]) or "none"
         raise ConfigurationError(f"the flow {flow.value} has no parameter {', '.join(unknown)}", where=f"its parameters: {known}")
-    if not parameters.get("version", "1").isdigit():
-        raise ConfigurationError(f"version={parameters['version']!r} is not a number")
 
 
 def _chosen(plan: ProjectPlan, parameters: dict[str, str]) -> ProjectPlan:

@@ -34,7 +34,10 @@ class LocalFiles:
         found = sorted(path for name in names if (path := self.folder / name).is_file())
         if not found:
             raise ConfigurationError(
-                f"no file matches {self.pattern!r}", where=str(self.folder / self.pattern), hint="check source.path in project.yaml"
+                f"no file matches {self.pattern!r}",
+                where=str(self.folder / self.pattern),
+                hint="check source.path in project.yaml",
+                french=f"Il n'y a aucun fichier « {self.pattern} » : il n'a pas été déposé, ou il a un autre nom.",
             )
         return found
 

@@ -64,7 +64,8 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
             extra += [c for c in new if c not in extra]
             rows += _conform(run, plan.name, batches, folder, numbers, extra, drifted)
         if not rows:
-            raise Refused(f"{plan.name}: the source has no row", where=", ".join(f.name for f in plan.files or []))
+            names = ", ".join(f.name for f in plan.files or [])
+            raise Refused(f"{plan.name}: the source has no row", where=names, french=f"Le fichier reçu n'a aucune ligne ({names}).")
         _unify(folder / "kept", extra)
         _refuse_double_keys(run, plan, folder)
     return Parsed(folder, rows, extra)
@@ -114,7 +115,7 @@ def _frames(records: Iterable[dict[str, Any]], size: int, origin: str) -> Iterat
         try:
             yield contract.frame_of_records(chunk)
         except SocleError as error:
-            raise type(error)(f"{origin}: {error.message}", where=error.where, hint=error.hint) from None
+            raise type(error)(f"{origin}: {error.message}", where=error.where, hint=error.hint, french=error.french) from None
 
 
 def _batched(records: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
@@ -178,13 +179,22 @@ def _drift(run: Run, name: str, file: RawFile, found: set[str]) -> tuple[str, li
             f"the columns of {file.name} are not those declared: {drift}",
             where=f"datasets.{name}.columns",
             hint="declare them as they are now, or set on_drift: evolve or quarantine",
+            french=_columns_changed(file, drift),
         )
     if declared.on_drift == "quarantine":
         return f"drift: {drift}", []
     lost = [c for c in drift.missing if c in contract.required_columns(declared)]
     if lost:
-        raise Refused(f"{file.name} lacks required columns: {', '.join(lost)}", where=f"datasets.{name}.columns")
+        raise Refused(
+            f"{file.name} lacks required columns: {', '.join(lost)}", where=f"datasets.{name}.columns", french=_columns_changed(file, drift)
+        )
     return "", drift.new
+
+
+def _columns_changed(file: RawFile, drift: contract.Drift) -> str:
+    parts = [f"il manque {', '.join(drift.missing)}"] if drift.missing else []
+    parts += [f"{', '.join(drift.new)} en plus"] if drift.new else []
+    return f"Les colonnes de {file.name} ne sont pas celles prévues : {' ; '.join(parts) or drift}."
 
 
 def _conform(run: Run, name: str, batches: list[Path], folder: Path, numbers: Iterator[int], extra: list[str], drifted: str) -> int:

@@ -116,7 +116,11 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
     """`received`: the files, when the source has been asked already."""
     if name not in run.project.datasets:
         there = ", ".join(run.project.datasets)
-        raise ConfigurationError(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
+        raise ConfigurationError(
+            f"project {run.project.name} has no dataset {name!r}",
+            where=f"datasets there: {there}",
+            french=f"Le projet n'a pas de jeu de données « {name} ». Il a : {there}.",
+        )
     dataset = run.project.datasets[name]
     based_on, history = Dataset(run.lake, run.project.name, name).state()
     current = history[0] if history else None
@@ -135,7 +139,8 @@ def _new_files(files: list[RawFile], history: list[DatasetVersion], mode: str) -
     loaded = {sha for version in history for sha in version.load.raw.values()}
     latest: dict[str, str] = {}
     for version in reversed(history):
-        latest |= version.load.raw
+        if not version.load.rollback:  # its files are those of an earlier load, not what the source gave last
+            latest |= version.load.raw
     if mode == "append":
         return [f for f in files if f.sha256 not in loaded]
     return [f for f in files if latest.get(f.name, f.sha256 if f.sha256 in loaded else None) != f.sha256]
@@ -146,7 +151,7 @@ def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion 
     ingest = fingerprints.ingest_parts(run.project, dataset, files)
     check = fingerprints.check_parts(dataset, suites_of(run, name))
     load_id = fingerprints.digest([ingest, check, current.load.load_id if current else ""])
-    before = current.load.parts if current else {}
+    before = current.load.last_parts if current else {}
     different = fingerprints.changed(before, ingest | check)
     if not files_are_new:  # the last load may have been of other files: which ones is not a difference then
         different = [d for d in different if d != "raw"]
@@ -191,7 +196,9 @@ def plan_model(run: Run, name: str, busy: Collection[str] = ()) -> ModelPlan:
     """`busy`: datasets that are about to get another version."""
     if name not in run.project.models:
         raise ConfigurationError(
-            f"project {run.project.name} has no model {name!r}", where=f"models there: {', '.join(run.project.models)}"
+            f"project {run.project.name} has no model {name!r}",
+            where=f"models there: {', '.join(run.project.models)}",
+            french=f"Le projet n'a pas de modèle « {name} ». Il a : {', '.join(run.project.models) or 'aucun'}.",
         )
     model = run.project.models[name]
     dataset = Dataset(run.lake, run.project.name, model.dataset).latest()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"torch", "transformers", "great_expectations", "prefect", "polars", "pydantic_settings"}
-COMMANDS = ("new", "validate", "run", "ls", "show", "diff", "promote", "up", "deploy", "doctor")
+COMMANDS = ("new", "validate", "run", "ls", "show", "diff", "promote", "up", "deploy", "doctor", "worker")
 
 
 def test_help_lists_every_command_and_imports_nothing_heavy(modules):

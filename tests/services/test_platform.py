@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.services
 
 def test_every_valid_project_is_deployed_and_the_broken_one_is_not(platform: Platform) -> None:
     names = {d["name"] for d in platform.api("deployments/filter", {})}
-    assert names == {"essai"}
+    assert names == {"essai", "lent"}
     found = platform.api("deployments/name/finetune/essai")["parameter_openapi_schema"]["properties"]
     assert found["project"]["enum"] == ["essai"]
     assert found["model"]["title"] == "Modèle"
@@ -58,7 +59,7 @@ def test_a_refused_load_ends_as_failed_and_says_why(platform: Platform) -> None:
     platform.write_rows(90, ("sans-texte", "", "paie"))
     run = platform.wait(platform.trigger("ingest/essai", {"project": "essai", "dataset": "demandes"}))
     assert run["state_type"] == "FAILED"
-    assert "expect_column_values_to_not_be_null:texte" in run["state"]["message"]
+    assert run["state"]["message"].startswith("demandes refusé – Non satisfait : « texte » est toujours renseigné")
     text = platform.artifacts("donnees-essai-demandes")[0]["data"]
     assert "**refusé**, version 1 est servie" in text
     assert "**À faire**" in text
@@ -69,6 +70,100 @@ def test_a_name_that_is_not_a_choice_is_refused_before_it_runs(platform: Platfor
     with pytest.raises(urllib.error.HTTPError) as refused:
         platform.trigger("ingest/essai", {"project": "essai", "dataset": "../ailleurs"})
     assert refused.value.code in (409, 422)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "parameters", "words"),
+    [
+        ("ingest/essai", {"project": "lent"}, "Cette ligne est celle du projet « essai » : elle ne peut pas agir sur « lent »."),
+        ("ingest/essai", {"dataset": "../ailleurs"}, "Le projet n'a pas de jeu de données « ../ailleurs »"),
+        ("check/essai", {"reference": "demandes@99"}, "La version 99 de « demandes » n'existe pas"),
+        ("check/essai", {"reference": "lent/demandes@1"}, "« lent/demandes@1 » n'est pas du projet « essai »."),
+        ("rollback/essai", {"reference": "demandes", "reason": "x"}, "« Pourquoi » : 5 caractères au moins."),
+        ("rollback/essai", {"reference": "demandes"}, "« Pourquoi » : il faut une valeur."),
+    ],
+)
+def test_what_a_form_would_refuse_is_refused_by_the_run_in_french(
+    platform: Platform, deployment: str, parameters: dict[str, str], words: str
+) -> None:
+    """Whoever starts a run can switch the form's check off: there is a box for it below the form."""
+    run = platform.wait(platform.trigger(deployment, {"project": "essai"} | parameters, enforce_parameter_schema=False))
+    assert run["state_type"] == "FAILED" and words in run["state"]["message"], run["state"]
+    assert words in platform.artifacts("echecs-essai" if "project" not in parameters else "echecs-lent")[0]["data"]
+
+
+def test_progress_is_shown_in_words_and_per_cent(platform: Platform, waiting: Path) -> None:
+    run = platform.trigger("ingest/lent", {"project": "lent"})
+    platform.wait_running(run)
+    deadline = time.monotonic() + 30
+    while not (shown := platform.artifacts("avancement-lent")) or shown[0]["flow_run_id"] != run:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert shown[0]["description"] == "20 % – demandes : lecture" and shown[0]["data"] == 20
+    waiting.unlink()
+    platform.wait(run)
+    assert (platform.artifacts("avancement-lent")[0]["data"], platform.artifacts("avancement-lent")[0]["description"]) == (100, "Terminé.")
+
+
+def test_back_to_an_earlier_version_from_a_form_that_knows_it(platform: Platform) -> None:
+    platform.write_rows(90)
+    platform.wait(platform.trigger("pipeline/essai", {"project": "essai"}))
+    platform.write_rows(60)
+    platform.wait(platform.trigger("pipeline/essai", {"project": "essai"}))
+    field = platform.api("deployments/name/rollback/essai")["parameter_openapi_schema"]["properties"]["reference"]
+    (small, big) = [r for r in field["enum"] if r.startswith("demandes@")][:2]
+    assert f"`{small}` : " in field["description"] and "60 lignes" in field["description"]
+    run = platform.wait(platform.trigger("rollback/essai", {"project": "essai", "reference": big, "reason": "lignes perdues"}))
+    assert run["state_type"] == "COMPLETED", run["state"]
+    text = platform.artifacts("retour-essai-demandes")[0]["data"]
+    assert "de nouveau servie" in text and f"avec `{small}`" in text and "lignes perdues" in text
+    after = platform.wait(platform.trigger("ingest/essai", {"project": "essai"}))
+    assert after["state_type"] == "COMPLETED"
+    assert "rien de nouveau" in platform.artifacts("donnees-essai-demandes")[0]["data"]
+    platform.write_rows(90)
+
+
+@pytest.fixture
+def waiting(platform: Platform) -> Iterator[Path]:
+    """While this file is there, runs of ingest/lent do not end."""
+    file = platform.root / "projects" / "lent" / "attendre"
+    file.touch()
+    yield file
+    file.unlink(missing_ok=True)
+
+
+def test_runs_of_one_project_do_not_keep_another_waiting(platform: Platform, waiting: Path) -> None:
+    crowd = [platform.trigger("ingest/lent", {"project": "lent"}) for _ in range(6)]
+    crowd += [platform.trigger("pipeline/lent", {"project": "lent"}) for _ in range(6)]
+    first = platform.wait_running(*crowd)
+    assert platform.wait(platform.trigger("check/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
+    states = {run: platform.api(f"flow_runs/{run}")["state_type"] for run in crowd}
+    running = [run for run, state in states.items() if state == "RUNNING"]
+    assert len(running) <= 2 and set(states.values()) <= {"RUNNING", "SCHEDULED", "PENDING"}, states
+    platform.cancel(*(run for run in crowd if run not in running))
+    waiting.unlink()
+    assert first in running
+    assert {platform.wait(run)["state_type"] for run in running} == {"COMPLETED"}
+
+
+def test_a_run_is_cancelled_with_its_process(platform: Platform, waiting: Path) -> None:
+    run = platform.trigger("ingest/lent", {"project": "lent"})
+    platform.wait_running(run)
+    (process,) = platform.runs()
+    platform.api(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+    assert platform.wait(run)["state_type"] == "CANCELLED"
+    process.wait(30)
+
+
+def test_a_run_whose_process_is_killed_is_crashed_and_the_next_one_works(platform: Platform, waiting: Path) -> None:
+    run = platform.trigger("ingest/lent", {"project": "lent"})
+    platform.wait_running(run)
+    (process,) = platform.runs()
+    process.kill()
+    ended = platform.wait(run)
+    assert ended["state_type"] == "CRASHED", ended["state"]
+    waiting.unlink()
+    assert platform.wait(platform.trigger("ingest/lent", {"project": "lent"}))["state_type"] == "COMPLETED"
 
 
 def test_the_docs_server_only_reads(platform: Platform) -> None:
@@ -83,9 +178,10 @@ def test_the_docs_server_only_reads(platform: Platform) -> None:
         assert absent.value.code == 404
 
 
-def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["personal", "team"])
+def test_ctrl_c_leaves_no_process(tmp_path: Path, profile: str) -> None:
     write_project(tmp_path)
-    with running(tmp_path) as started:
+    with running(tmp_path, profile) as started:
         run = started.trigger("pipeline/essai", {"project": "essai"})
         deadline = time.monotonic() + 60
         while started.api(f"flow_runs/{run}")["state_type"] != "RUNNING" and time.monotonic() < deadline:

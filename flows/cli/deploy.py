@@ -1,0 +1,93 @@
+"""socle deploy: makes the server match projects/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.options import Json, OptionalProject
+
+if TYPE_CHECKING:
+    from flows.deploy.plan import Change
+    from flows.settings import Settings
+    from flows.validation import Problem
+
+MARKS = {"added": "+", "changed": "~", "removed": "-", "kept": "!"}
+
+
+def deploy(
+    project: OptionalProject = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be added, changed and removed, and do nothing.")] = False,
+    prefect_yaml: Annotated[bool, typer.Option("--prefect-yaml", help="Only write prefect.yaml, for `prefect deploy`.")] = False,
+    json: Json = False,
+) -> None:
+    """Make the Prefect server of PREFECT_API_URL, or of a running `socle up`, match projects/ (or one project)."""
+    import asyncio
+    import os
+
+    from flows.cli.embedded import prefect_environment
+    from flows.deployments import broken, listed
+    from flows.errors import ConfigurationError
+    from flows.settings import load_settings
+
+    settings = load_settings()
+    prefect_environment(settings)
+    if prefect_yaml:
+        return _write_prefect_yaml(settings, project, json)
+    if "PREFECT_API_URL" not in os.environ:
+        raise ConfigurationError(
+            "there is no Prefect server to deploy to", where="PREFECT_API_URL, .socle/up.json", hint="socle up, or set PREFECT_API_URL"
+        )
+    from flows import progress
+    from flows.cli.progress_bars import bars
+    from flows.deploy.apply import deploy as carry_out
+
+    found, problems = listed(settings.root, project, settings.image)
+    gone = broken(settings.root, found, project)
+    with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:
+        changes = asyncio.run(carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, advance=advance))
+    _show(changes, problems, dry_run, json)
+    if problems:
+        raise typer.Exit(2)
+
+
+def _write_prefect_yaml(settings: Settings, project: str | None, json: bool) -> None:
+    from flows.cli import display
+    from flows.deploy.prefect_yaml import write
+    from flows.deployments import listed
+    from flows.errors import ConfigurationError
+
+    found, problems = listed(settings.root, project, settings.image)
+    if problems:
+        raise ConfigurationError("prefect.yaml was not written:\n" + "\n".join(f"  {p}" for p in problems))
+    path = write(settings.root, found)
+    if json:
+        display.as_json({"file": str(path), "deployments": [d.name for d in found]})
+    else:
+        typer.echo(f"{path}: {len(found)} deployments")
+
+
+def _show(changes: list[Change], problems: list[Problem], dry_run: bool, json: bool) -> None:
+    from flows.cli import display
+
+    if json:
+        kinds = {kind: [c.name for c in changes if c.kind == kind] for kind in (*MARKS, "unchanged")}
+        fields = {c.name: c.fields for c in changes if c.kind == "changed"}
+        display.as_json({**kinds, "fields": fields, "dry_run": dry_run, "problems": [str(p) for p in problems]})
+        return
+    for change in changes:
+        if change.kind == "unchanged":
+            continue
+        schedule = change.deployment.schedule if change.deployment else None
+        notes = [", ".join(change.fields)] if change.fields else []
+        notes += [f"{schedule.cron} {schedule.timezone}"] if schedule and change.kind == "added" else []
+        notes += ["its project does not load: left as it is"] if change.kind == "kept" else []
+        typer.echo(f"{MARKS[change.kind]} {change.name}" + (f"  ({'; '.join(notes)})" if notes else ""))
+    counts = {kind: sum(c.kind == kind for c in changes) for kind in ("added", "changed", "removed", "unchanged")}
+    typer.echo(("would be: " if dry_run else "") + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    for problem in problems:
+        typer.echo(f"not deployed: {problem}", err=True)
+
+
+COMMANDS = (deploy,)

@@ -1,0 +1,70 @@
+"""Parameters of a run, checked by the run itself: whoever starts one may switch off the server's own check of its form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect.context import FlowRunContext
+from prefect.runtime import deployment
+from pydantic import ConfigDict, ValidationError, create_model
+
+from flows.deployments import FORM
+from flows.errors import ConfigurationError, Refused
+
+FRENCH = {
+    "missing": "il faut une valeur",
+    "string_too_short": "{min_length} caractères au moins",
+    "string_too_long": "{max_length} caractères au plus",
+    "string_type": "il faut un texte",
+    "greater_than_equal": "au moins {ge}",
+    "less_than_equal": "au plus {le}",
+    "int_parsing": "il faut un nombre entier",
+    "int_type": "il faut un nombre entier",
+    "bool_parsing": "il faut oui ou non",
+    "extra_forbidden": "ce paramètre n'existe pas",
+}
+"""Error type of pydantic (https://docs.pydantic.dev/latest/errors/validation_errors/) -> what is wanted."""
+
+
+def checker(annotations: dict[str, Any], defaults: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A function that gives the parameters back as their types say.
+
+    It raises ConfigurationError, with a French sentence for each bad value.
+    """
+    fields: dict[str, Any] = {name: (kind, defaults.get(name, ...)) for name, kind in annotations.items() if name != "return"}
+    model = create_model("Parameters", __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **fields)
+
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found = model(**given)
+        except ValidationError as error:
+            errors = error.errors(include_url=False, include_input=False)
+            message = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in errors)
+            raise ConfigurationError(message, where="the parameters of the run", french=" ".join(map(_french, errors))) from None
+        return {name: getattr(found, name) for name in fields}
+
+    return check
+
+
+def _french(error: Any) -> str:
+    name = str(error["loc"][0])
+    title = FORM.get(name, (name,))[0]
+    wanted = FRENCH.get(error["type"], "cette valeur n'est pas possible").format_map(error.get("ctx", {}))
+    return f"« {title} » : {wanted}."
+
+
+def require_own_project(project: str) -> None:
+    """A deployment is of one project: its runs are of that one, too.
+
+    Raises: Refused.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+        return
+    if project != deployment.name:
+        raise Refused(
+            f"this deployment is for the project {deployment.name!r}, not {project!r}",
+            where="the parameters of the run",
+            french=f"Cette ligne est celle du projet « {deployment.name} » : elle ne peut pas agir sur « {project} ».",
+        )
