@@ -10,7 +10,7 @@ from prefect.runtime import deployment
 from pydantic import ConfigDict, ValidationError, create_model
 
 from flows.deployments import FORM
-from flows.errors import ConfigurationError, Refused
+from flows.errors import BadParameter, Refused
 
 FRENCH = {
     "missing": "il faut une valeur",
@@ -30,7 +30,7 @@ FRENCH = {
 def checker(annotations: dict[str, Any], defaults: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """A function that gives the parameters back as their types say.
 
-    It raises ConfigurationError, with a French sentence for each bad value.
+    It raises BadParameter, with a French sentence for each bad value.
     """
     fields: dict[str, Any] = {name: (kind, defaults.get(name, ...)) for name, kind in annotations.items() if name != "return"}
     model = create_model("Parameters", __config__=ConfigDict(extra="forbid", hide_input_in_errors=True), **fields)
@@ -41,7 +41,7 @@ def checker(annotations: dict[str, Any], defaults: dict[str, Any]) -> Callable[[
         except ValidationError as error:
             errors = error.errors(include_url=False, include_input=False)
             message = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in errors)
-            raise ConfigurationError(message, where="the parameters of the run", french=" ".join(map(_french, errors))) from None
+            raise BadParameter(message, where="the parameters of the run", french=" ".join(map(_french, errors))) from None
         return {name: getattr(found, name) for name in fields}
 
     return check
@@ -54,17 +54,22 @@ def _french(error: Any) -> str:
     return f"« {title} » : {wanted}."
 
 
-def require_own_project(project: str) -> None:
-    """A deployment is of one project: its runs are of that one, too.
+def own_project(given: dict[str, Any]) -> str:
+    """The project that a run is of: its deployment's, whatever it was given; without a deployment, the one it was given."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+        return str(given.get("project", ""))
+    return str(deployment.name)
+
+
+def require_own_project(project: str, own: str) -> None:
+    """A deployment is of one project, `own`: its runs are of that one, too.
 
     Raises: Refused.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
-        return
-    if project != deployment.name:
+    if project != own:
         raise Refused(
-            f"this deployment is for the project {deployment.name!r}, not {project!r}",
+            f"this deployment is for the project {own!r}, not {project!r}",
             where="the parameters of the run",
-            french=f"Cette ligne est celle du projet « {deployment.name} » : elle ne peut pas agir sur « {project} ».",
+            french=f"Cette ligne est celle du projet « {own} » : elle ne peut pas agir sur « {project} ».",
         )

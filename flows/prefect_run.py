@@ -21,6 +21,7 @@ from flows import progress
 from flows.deployments import limits
 from flows.run_progress import Meter, PrefectProgress, parts_of, shown
 from flows.steps import Run, open_run
+from flows.who import asked
 
 Result = TypeVar("Result")
 _meter: ContextVar[Meter | None] = ContextVar("socle_meter", default=None)
@@ -69,7 +70,7 @@ def _has_gpu() -> bool:
 async def flow_context(project: str, *, datasets: Iterable[str] | None = None, models: Iterable[str] | None = None) -> AsyncIterator[Run]:
     """The run of the current flow run; `datasets` and `models` are what it is about (None: all of them). Its steps are logged
     and its progress shown, unless somebody listens already (a terminal, the pipeline)."""
-    with open_run(project, run_id=str(flow_run.id)) as run:
+    with open_run(project, run_id=str(flow_run.id), who=asked().who) as run:
         if progress.current() is not None:
             yield run
             return

@@ -14,6 +14,8 @@ from prefect.states import Failed
 
 from flows import artifacts, explain, parameters
 from flows.errors import SocleError
+from flows.flow_trail import FlowTrail
+from flows.lake.touched import noting
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,16 +36,29 @@ def project_flow(function: Callable[P, Coroutine[Any, Any, R]]) -> Flow[P, Corou
     @functools.wraps(function)
     async def explained(*args: P.args, **kwargs: P.kwargs) -> Any:
         given = signature.bind_partial(*args, **kwargs).arguments
+        if not is_top():
+            return await function(**check(given))  # type: ignore[call-arg]
+        with noting() as touched:
+            return await top(given, FlowTrail(touched))
+
+    async def top(given: dict[str, Any], trail: FlowTrail) -> Any:
+        """A run that somebody asked for: on record in the audit trail, and explained when it fails."""
         try:
+            own = parameters.own_project(given)
+            await trail.begin(function.__name__, own, given)
             checked = check(given)
-            parameters.require_own_project(checked["project"])
-            return await function(**checked)  # type: ignore[call-arg]
+            parameters.require_own_project(checked["project"], own)
+            result = await function(**checked)  # type: ignore[call-arg]
+            await trail.done()
+            return result
         except Exception as error:
-            if not is_top():
-                raise
+            await trail.failed(error)
             if not isinstance(error, SocleError) or error.payload is None:  # else its artifacts are there already
                 await artifacts.show_error(str(given.get("project", "projet")), error)
             return Failed(message=explain.sentence(error), data=error)
+        except BaseException as error:
+            trail.stopped(error)
+            raise
 
     # Prefect looks types up in the module of the function that it is given, which is this one.
     explained.__signature__ = signature  # type: ignore[attr-defined]

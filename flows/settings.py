@@ -1,7 +1,7 @@
 """Environment variables -> typed settings. Every limit has its unit in its name.
 
-`SOCLE_S3_ACCESS_KEY`, `SOCLE_S3_SECRET_KEY`, `SOCLE_S3_ENDPOINT` and `SOCLE_S3_REGION` are also read from the file that
-the same name with `_FILE` gives. What describes one project does not belong here: see project.py.
+`SOCLE_S3_ACCESS_KEY`, `SOCLE_S3_SECRET_KEY`, `SOCLE_S3_ENDPOINT`, `SOCLE_S3_REGION` and `SOCLE_METRICS_DATABASE_URL` are also
+read from the file that the same name with `_FILE` gives. What describes one project does not belong here: see project.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import ConfigurationError
 
-FROM_FILE = ("s3_endpoint", "s3_access_key", "s3_secret_key", "s3_region")
+FROM_FILE = ("s3_endpoint", "s3_access_key", "s3_secret_key", "s3_region", "metrics_database_url")
 
 
 class Settings(BaseSettings):
@@ -41,6 +41,17 @@ class Settings(BaseSettings):
     s3_read_timeout_s: float = Field(60.0, gt=0)
     s3_retries: int = Field(4, ge=0)
     """Attempts after the first, with exponential back-off from 0.2 s."""
+    s3_keys_folder: Path | None = None
+    """Holds `<project>/access_key` and `<project>/secret_key`: what runs of that project use in place of the keys above."""
+    s3_principal: str = ""
+    """Who a project's keys belong to, in the words of storage policies, with `{project}`; empty: no policies, one key for all."""
+    s3_admin_principal: str = ""
+    """Whose keys `socle doctor --create` has: may do everything in every bucket."""
+    s3_reader_principal: str = ""
+    """Whose keys the docs server, metrics and backups have: reads every bucket."""
+
+    audit_patience_s: float = Field(60.0, ge=0)
+    """How long a run that has done its work waits for the storage to take the record of its end."""
 
     npm_timeout_s: float = Field(300.0, gt=0)
     """Longest time for one call of the npm client."""
@@ -66,6 +77,51 @@ class Settings(BaseSettings):
 
     postgres_folder: Path | None = None
     """Data of the database of `socle up --profile team`; `.socle/postgres` unless given."""
+
+    ui_url: str = ""
+    """Public address of the Prefect UI, for links in messages; empty: that of PREFECT_API_URL."""
+    runbook_url: str = ""
+    """Where docs/ops/ is published, for links in messages; empty: messages name the file."""
+    late_after_min: float = Field(15, gt=0, le=1440)
+    """Minutes that a run may wait beyond its time before somebody is told."""
+    lost_after_min: float = Field(10, ge=2, le=1440)
+    """Minutes without a sign of life after which a run is closed as crashed."""
+    drain_min: float = Field(30, ge=0, le=1440)
+    """Minutes that a worker which is asked to end gives its runs to finish; what is left then is handed back."""
+    runs_kept_days: float = Field(400, ge=1)
+    """Days after which Prefect forgets runs that have ended, with their logs."""
+    events_kept_days: float = Field(30, ge=1)
+    """The same of its events."""
+
+    notify_host: str = "127.0.0.1"
+    notify_port: int = Field(4203, ge=0, le=65535)
+    """Where `python -m flows.notify` takes what Prefect's automations and Alertmanager say."""
+    notify_url: str = ""
+    """Address at which they reach it; empty: made from host and port."""
+    notify_urls_file: Path | None = None
+    """Lines `project = address` or `* = address`: whom it tells. Addresses hold secrets, so they are only here."""
+    notify_tries: int = Field(6, ge=1, le=20)
+    """Tries to deliver a message, with growing pauses from 5 s."""
+    notify_fold_min: float = Field(10, ge=0, le=1440)
+    """Minutes in which further messages of one kind about one flow of a project are counted and told as one."""
+    notify_queue: int = Field(1000, ge=1)
+    """Messages that may wait to be delivered; beyond that, senders are told to come again."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(4202, ge=0, le=65535)
+    """Where `python -m flows.metrics` answers Prometheus."""
+    metrics_runs_s: float = Field(30.0, ge=5)
+    """Seconds between two looks at Prefect's runs; those at other places are in minutes."""
+    metrics_lake_minutes: float = Field(5.0, gt=0)
+    metrics_sizes_minutes: float = Field(60.0, gt=0)
+    """Between two listings of every object of the lake, for its size."""
+    metrics_window_hours: float = Field(24.0, gt=0, le=744)
+    """How far back runs that ended are counted."""
+    metrics_database_url: SecretStr = SecretStr("")
+    metrics_database_url_file: Path | None = None
+    """Of Prefect's database, for its size; empty: the server's own, if the environment has it."""
+    metrics_certificates: str = ""
+    """Addresses `host:port`, separated by commas, whose certificates are watched; those of S3 and of the docs are as well."""
 
     docs_host: str = "127.0.0.1"
     docs_port: int = Field(4201, ge=0, le=65535)
@@ -98,12 +154,40 @@ class Settings(BaseSettings):
         if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.startswith("/"):
             return self
         if parts.scheme == "s3" and parts.netloc and not parts.path.strip("/"):
-            missing = [n for n in ("s3_endpoint", "s3_access_key", "s3_secret_key") if not _plain(getattr(self, n))]
+            needed = ("s3_endpoint",) if self.s3_keys_folder else ("s3_endpoint", "s3_access_key", "s3_secret_key")
+            missing = [n for n in needed if not _plain(getattr(self, n))]
             if missing:
                 names = ", ".join(f"SOCLE_{n.upper()}" for n in missing)
                 raise ValueError(f"SOCLE_STORAGE is {self.storage} but {names} (or ..._FILE) is not set")
             return self
         raise ValueError(f"SOCLE_STORAGE: {self.storage!r} is neither s3://<prefix> nor file:///<absolute folder>")
+
+    @model_validator(mode="after")
+    def _check_principal(self) -> Settings:
+        if self.s3_principal and "{project}" not in self.s3_principal:
+            raise ValueError("SOCLE_S3_PRINCIPAL has no {project} in it: every project would have the rights of every other")
+        return self
+
+    def for_project(self, name: str) -> Settings:
+        """With the keys of that project, if each has its own.
+
+        Raises: ConfigurationError if its keys are not there: no other's are used in their place.
+        """
+        if self.s3_prefix is None or self.s3_keys_folder is None:
+            return self
+        keys = {}
+        for key in ("access_key", "secret_key"):
+            path = self.s3_keys_folder / name / key
+            try:
+                keys[f"s3_{key}"] = SecretStr(path.read_text(encoding="utf-8").strip())
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                raise ConfigurationError(
+                    f"the S3 keys of the project {name!r} cannot be read: {reason}",
+                    where=f"{path} (SOCLE_S3_KEYS_FOLDER)",
+                    hint=f"put {name}/access_key and {name}/secret_key there",
+                ) from None
+        return self.model_copy(update=keys)
 
     @property
     def s3_prefix(self) -> str | None:
@@ -119,6 +203,10 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """Prefect's database, work folders and other things of this machine; never the lake itself."""
         return self.root / ".socle"
+
+    @property
+    def notifier(self) -> str:
+        return (self.notify_url or f"http://{self.notify_host}:{self.notify_port}").rstrip("/")
 
     @property
     def public_docs_url(self) -> str:

@@ -5,30 +5,22 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from flows.cli.access import access
+from flows.cli.findings import Finding
 from flows.errors import SocleError
 from flows.lake import Lake, keys
 from flows.lake.objects import Objects
 from flows.settings import Settings
+from flows.steps.trail import note
 from flows.validation import check_project, project_names
 
 MIN_FREE_GB = 5.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    what: str
-    state: Literal["ok", "warning", "error"]
-    found: str
-    hint: str = ""
-    exit_code: int = 3
-    """What `socle doctor` returns if this is an error: 2 for a project's files, 3 for the system."""
-
-
 def diagnose(settings: Settings, *, create: bool) -> list[Finding]:
-    return [*_projects(settings), *_storage(settings, create), *_machine(settings)]
+    return [*_projects(settings), *_storage(settings, create), *access(settings, create=create), *_machine(settings)]
 
 
 def _projects(settings: Settings) -> Iterator[Finding]:
@@ -66,6 +58,7 @@ def _bucket(lake: Lake, name: str, what: str, create: bool) -> Finding:
             return Finding(what, "error", "does not exist", "socle doctor --create")
         objects.ensure()
         made = "made now, "
+        note(lake, name, "doctor", parameters={"create": "bucket"}, details={"bucket": "made"})
     off = getattr(objects, "versioning_is_off", None)
     if off is not None and not off():
         return Finding(what, "error", f"{made}versioning is on: conditional writes are not safe", "turn bucket versioning off")

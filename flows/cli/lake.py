@@ -50,7 +50,8 @@ def _load(v: DatasetVersion) -> str:
     rows = v.load.rows
     back = f", back to @{v.load.rollback['to']}: {v.load.rollback['reason']}" if v.load.rollback else ""
     counts = f"{rows.get('total', 0)} rows ({rows.get('kept', 0)} loaded, {rows.get('refused', 0)} refused)"
-    return f"{counts}, {v.load.verdict}, {v.load.who}{back}"
+    gone = f"  [expired {v.expired.at:%Y-%m-%d}: {v.expired.cause}]" if v.expired else ""
+    return f"{counts}, {v.load.verdict}, {v.load.who}{back}{gone}"
 
 
 def _model(v: ModelVersion, metric: str, aliases: dict[str, int]) -> str:
@@ -169,6 +170,7 @@ def promote(
     from flows.errors import ConfigurationError
     from flows.lake.models import Models, ModelVersion
     from flows.steps import whoami
+    from flows.steps.trail import recorded
 
     version, lake = _resolve(reference)
     if not isinstance(version, ModelVersion):
@@ -178,7 +180,8 @@ def promote(
     if state and state.aliases.get("champion") == version.number:
         move = state
     else:
-        move = store.move({"champion": version.number}, expected=state, who=whoami(), run="", reason=reason)
+        with recorded(lake, version.project, "promote", parameters={"reference": str(version)}, reason=reason):
+            move = store.move({"champion": version.number}, expected=state, who=whoami(), run="", reason=reason)
     if json:
         display.as_json(move)
         return
@@ -194,10 +197,13 @@ def rollback(
     from flows.lake.references import parse
     from flows.steps import open_run
     from flows.steps.rollback import rollback as go_back
+    from flows.steps.trail import recorded
 
     wanted = parse(reference)
     with open_run(wanted.project) as run:
-        outcome = go_back(run, wanted, reason)
+        about: dict[str, Any] = {"parameters": {"reference": str(wanted)}, "reason": reason, "run_id": run.id, "who": run.who}
+        with recorded(run.lake, wanted.project, "rollback", **about):
+            outcome = go_back(run, wanted, reason)
     if json:
         display.as_json(outcome)
         return

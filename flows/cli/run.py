@@ -73,18 +73,14 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
 
     from flows.cli import display
     from flows.steps import open_run
-    from flows.steps.plan import plan_project
 
     with open_run(project) as opened:
         _known(flow, parameters)
         if dry_run and flow is FlowName.check:
             raise ConfigurationError("--dry-run says what would be loaded and trained; --flow check always runs its checks")
-        plan = None
-        if flow is not FlowName.check:
-            plan = _chosen(plan_project(opened, datasets=flow is not FlowName.finetune, models=flow is not FlowName.ingest), parameters)
         if dry_run:
-            return _show_plan(opened, plan, json)
-        result = _without_prefect(opened, plan) if plan else None
+            return _show_plan(opened, _plan(opened, flow, parameters), json)
+        result = _nothing_to_run(opened, flow, parameters)
         if result is None:
             result = _with_prefect(opened, flow, parameters, json)
         seconds = time.monotonic() - start
@@ -97,6 +93,36 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
         else:
             display.summary(result, opened.lake, opened.project, seconds)
         return _code(result)
+
+
+def _plan(opened: Run, flow: FlowName, parameters: dict[str, str]) -> ProjectPlan | None:
+    """None: that flow always runs."""
+    from flows.steps.plan import plan_project
+
+    if flow is FlowName.check:
+        return None
+    return _chosen(plan_project(opened, datasets=flow is not FlowName.finetune, models=flow is not FlowName.ingest), parameters)
+
+
+def _nothing_to_run(opened: Run, flow: FlowName, parameters: dict[str, str]) -> RunResult | None:
+    """The result when there is nothing to run, which is on record as well: somebody asked. Runs of a flow record themselves."""
+    from flows.errors import SocleError, StorageError
+    from flows.steps.trail import note
+
+    about: dict[str, Any] = {"parameters": parameters, "who": opened.who, "run_id": opened.id}
+    try:
+        plan = _plan(opened, flow, parameters)
+        result = _without_prefect(opened, plan) if plan else None
+    except SocleError as error:
+        try:
+            note(opened.lake, opened.project.name, flow.value, error=error, **about)
+        except StorageError as unrecorded:  # most often the same failure
+            if unrecorded.message != error.message:
+                typer.echo(f"not in the audit trail: {unrecorded.message}", err=True)
+        raise
+    if result is not None:
+        note(opened.lake, opened.project.name, flow.value, error=result.error(), **about)
+    return result
 
 
 PARAMETERS = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
 from flows.lake.references import Reference
+from flows.lake.touched import note_read, note_wrote
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
 PREFIX = "socle."
 MIN_FREE = 64 << 10  # bytes; with less, a failed write is taken for a full disk
 EMPTY = 0  # Delta version of a table that was made and never loaded
-TABLE_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}  # old versions stay readable: models refer to them
+TABLE_CONFIGURATION = {
+    "delta.enableExpiredLogCleanup": "false",  # old versions stay readable: models refer to them
+    "delta.dataSkippingNumIndexedCols": "0",  # the log keeps no smallest and largest values: they can be a person's
+}
+Cause = Literal["retention", "erasure"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class LoadRecord:
     that of the earlier version, `run` and `who` apart."""
     held: dict[str, str] = field(default_factory=dict)
     """After a rollback: the parts of the load that was undone. The same load is not done again."""
+    erasure: dict[str, Any] = field(default_factory=dict)
+    """For a version that a person's rows were taken out of: `id` of the erasure, `instead_of` (version number), `rows`."""
 
     @property
     def last_parts(self) -> dict[str, str]:
@@ -66,10 +73,22 @@ class LoadRecord:
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> LoadRecord:
         plain = {k.removeprefix(PREFIX): v for k, v in commit.items() if k.startswith(PREFIX)}
-        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held"):
+        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held", "erasure"):
             if name in plain:
                 plain[name] = json.loads(plain[name])
         return cls(**{k: v for k, v in plain.items() if k in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """When and why the rows of a version were deleted."""
+
+    at: datetime
+    cause: Cause
+
+    @property
+    def french(self) -> str:
+        return f"{'effacée' if self.cause == 'erasure' else 'expirée'} le {self.at:%d/%m/%Y}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,8 @@ class DatasetVersion:
     number: int
     at: datetime
     load: LoadRecord
+    expired: Expiry | None = None
+    """Its rows were deleted; what is known of it stays."""
 
     def __str__(self) -> str:
         return f"{self.project}/{self.dataset}@{self.number}"
@@ -86,6 +107,9 @@ class DatasetVersion:
 
 class Dataset:
     """One table of the lake: its versions, reading one, committing the next."""
+
+    versioned = True
+    """Whether what is read and written here are versions of a dataset."""
 
     def __init__(self, lake: Lake, project: str, name: str) -> None:
         self.lake, self.project, self.name = lake, project, name
@@ -123,8 +147,16 @@ class Dataset:
             return None, []
         with self._errors():
             commits = numbered(table)
+        expired = _expired(commits)
         return commits[0]["version"], [
-            DatasetVersion(self.project, self.name, commit["version"], _time(commit["timestamp"]), LoadRecord.from_metadata(commit))
+            DatasetVersion(
+                self.project,
+                self.name,
+                commit["version"],
+                _time(commit["timestamp"]),
+                LoadRecord.from_metadata(commit),
+                expired.get(commit["version"]),
+            )
             for commit in commits
             if PREFIX + "load_id" in commit
         ]
@@ -133,12 +165,14 @@ class Dataset:
         return next(iter(self.history()), None)
 
     def resolve(self, reference: Reference) -> DatasetVersion:
-        """Raises: NotFound, naming the versions there are."""
+        """Raises: NotFound, naming the versions there are, also for one whose rows were deleted."""
         history = self.history()
+        there = ", ".join(str(v.number) for v in history if v.expired is None) or "none"
         for version in history:
             if reference.version is None or version.number == reference.version:
+                if version.expired is not None:
+                    raise self._gone(version, version.expired, there)
                 return version
-        there = ", ".join(str(v.number) for v in history[:20]) or "none"
         raise NotFound(
             f"there is no dataset version {reference}",
             where=f"{self.uri} (versions there: {there})",
@@ -148,13 +182,35 @@ class Dataset:
             else f"« {self.name} » n'a encore aucune version.",
         )
 
+    def _gone(self, version: DatasetVersion, expiry: Expiry, there: str) -> NotFound:
+        why = "a person's rows were erased from it" if expiry.cause == "erasure" else "it was kept as long as the project says"
+        return NotFound(
+            f"{version} expired on {expiry.at:%Y-%m-%d}: {why}, and its rows were deleted",
+            where=f"{self.uri} (versions kept: {there})",
+            hint=f"socle ls {self.project}",
+            french=f"La version {version.number} de « {self.name} » est {expiry.french} : ses lignes ne sont plus gardées. "
+            f"Versions gardées : {there}.",
+        )
+
     def scan(self, version: int) -> pl.LazyFrame:
         """The rows of Delta version `version`. Nothing is read until collected: do that inside `reading()`."""
         import polars as pl
 
+        if self.versioned and version != EMPTY:
+            note_read(f"{self.project}/{self.name}@{version}")
         # Not with our DeltaTable: Polars would take over its options, and it refuses those that only deltalake knows.
         with self._errors():
             return pl.scan_delta(self.uri, version=version, storage_options=self.lake.reader_options)
+
+    def has_checkpoint(self) -> bool:
+        return self.lake.bucket(self.project).stat(keys.table_checkpoint(self.name)) is not None
+
+    def ensure_checkpoint(self) -> None:
+        """For readers who may read this table and nothing beside it: they are told that what is missing is forbidden, and a table
+        without a checkpoint is then one that they cannot open."""
+        if not self.has_checkpoint() and (table := self.open()) is not None:
+            with self._errors():
+                table.create_checkpoint()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -212,6 +268,20 @@ class Dataset:
         """
         return self._committed(lambda: self._restore(version, based_on, record), based_on, record)
 
+    def expire(self, versions: list[int], based_on: int, cause: Cause, **more: str) -> None:
+        """Say in the table's own history that the rows of these versions go. Their files are deleted afterwards: whoever goes back
+        to one of them at the same moment has a conflict, and then finds it expired. The commit is no version.
+
+        Raises: Conflict if anybody committed since `based_on`.
+        """
+        from deltalake import CommitProperties, DeltaTable
+
+        metadata = {PREFIX + "expired": json.dumps(versions), PREFIX + "cause": cause}
+        properties = CommitProperties(custom_metadata=metadata | {PREFIX + k: v for k, v in more.items()}, max_commit_retries=0)
+        with self._errors():
+            table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
+            table.create_write_transaction([], "append", table.schema(), commit_properties=properties)
+
     def _committed(self, write: Callable[[], None], based_on: int, record: LoadRecord) -> DatasetVersion:
         try:
             write()
@@ -220,10 +290,12 @@ class Dataset:
             ours = self._loaded_as(record, based_on)
             if ours is None or ours.load != record:  # another run's commit of the same load is not ours
                 raise
+            note_wrote(str(ours))
             return ours
         found = self._loaded_as(record, based_on)
         if found is None:
             raise StorageError("a commit was accepted but is not in the table's history", where=self.uri, hint="socle doctor")
+        note_wrote(str(found))
         return found
 
     def _loaded_as(self, record: LoadRecord, after: int) -> DatasetVersion | None:
@@ -292,6 +364,17 @@ def numbered(table: DeltaTable) -> list[dict[str, Any]]:
         table.update_incremental()
         if table.version() == version:
             return commits
+
+
+def _expired(commits: list[dict[str, Any]]) -> dict[int, Expiry]:
+    """Version -> how it went. The first that says so counts."""
+    found: dict[int, Expiry] = {}
+    for commit in reversed(commits):
+        if PREFIX + "expired" in commit:
+            expiry = Expiry(_time(commit["timestamp"]), commit.get(PREFIX + "cause", "retention"))
+            for number in json.loads(commit[PREFIX + "expired"]):
+                found.setdefault(number, expiry)
+    return found
 
 
 def _commit_properties(record: LoadRecord) -> CommitProperties:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 COMMON = "commun"
+AUDIT = "audit"
 MAX_BUCKET = 63
 ALIAS_TOP = 9_999_999_999  # alias moves count down from here, so that the newest is first in a listing
 
@@ -15,21 +18,52 @@ def raw(dataset: str, sha256: str) -> str:
     return f"raw/{dataset}/{sha256}"
 
 
+def raw_folder(dataset: str) -> str:
+    return f"raw/{dataset}/"
+
+
 def raw_sidecar(dataset: str, sha256: str) -> str:
     return f"raw/{dataset}/{sha256}.json"
 
 
+def raw_pins(dataset: str) -> str:
+    return f"raw/{dataset}/pins/"
+
+
 def raw_pin(dataset: str, pin: str) -> str:
     """Which bytes an immutable source address gave; `pin` is a hash of that address."""
-    return f"raw/{dataset}/pins/{pin}.json"
+    return f"{raw_pins(dataset)}{pin}.json"
 
 
 def table(dataset: str) -> str:
     return f"tables/{dataset}"
 
 
+def table_checkpoint(dataset: str) -> str:
+    """What every reader of a Delta table asks for first."""
+    return f"{table(dataset)}/_delta_log/_last_checkpoint"
+
+
 def quarantine(dataset: str) -> str:
     return f"quarantine/{dataset}"
+
+
+def delta_log(table: str) -> str:
+    return f"{table}/_delta_log/"
+
+
+def delta_commit(table: str, version: int) -> str:
+    return f"{delta_log(table)}{version:020d}.json"
+
+
+def commit_number(key: str) -> int | None:
+    """The version that a key of a log commits; None for checkpoints and other things."""
+    stem, _, kind = key.rpartition("/")[2].partition(".")
+    return int(stem) if kind == "json" and len(stem) == 20 and stem.isdigit() else None
+
+
+def checks(dataset: str) -> str:
+    return f"checks/{dataset}/"
 
 
 def check_result(dataset: str, load_id: str) -> str:
@@ -38,6 +72,13 @@ def check_result(dataset: str, load_id: str) -> str:
 
 def check_docs(dataset: str, load_id: str) -> str:
     return f"checks/{dataset}/{load_id}/index.html"
+
+
+MODELS = "models/"
+
+
+def uploads(model: str) -> str:
+    return f"{MODELS}{model}/files/"
 
 
 def model_files(model: str, upload_id: str) -> str:
@@ -63,6 +104,17 @@ def alias_move(model: str, number: int) -> str:
 def base_model(name: str, revision: str) -> str:
     """In the common bucket."""
     return f"base-models/{name}/{revision}/"
+
+
+def audit(day: date) -> str:
+    """Records of what started on a day (UTC)."""
+    return f"{AUDIT}/{day.isoformat()}/"
+
+
+def audit_record(started: datetime, run_id: str, part: str) -> str:
+    """`part`: started or ended. Both have the time of the start, so that they lie side by side."""
+    started = started.astimezone(UTC)
+    return f"{audit(started.date())}{started:%H%M%S.%f}-{run_id}.{part}.json"
 
 
 def probe(token: str) -> str:

@@ -19,6 +19,7 @@ from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
 from flows.lake.objects import Progress, sha256_file
 from flows.lake.references import Reference
+from flows.lake.touched import note_moved, note_read, note_wrote
 
 ATTEMPTS = 200  # creates that somebody else may win in a row before we give up
 
@@ -132,9 +133,11 @@ class Models:
         for _ in range(ATTEMPTS):
             number += 1
             version = ModelVersion(number=number, project=self.project, model=self.name, upload_id=upload_id, files=files, **manifest)
-            if self.objects.create(keys.model_version(self.name, number), _json(asdict(version))):
-                return version
-            if self.version(number).upload_id == upload_id:  # our own write, answered late and sent again
+            if (
+                self.objects.create(keys.model_version(self.name, number), _json(asdict(version)))
+                or self.version(number).upload_id == upload_id
+            ):
+                note_wrote(str(version))  # also our own write that was answered late and sent again
                 return version
         raise Conflict(f"too many writers to {self.project}/{self.name}", where=self.objects.name, hint="run again")
 
@@ -143,6 +146,7 @@ class Models:
 
         Raises: StorageError if a file is missing or does not have the sha256 of the manifest.
         """
+        note_read(str(version))
         prefix = keys.model_files(self.name, version.upload_id)
         for name, expected in version.files.items():
             path = folder / name
@@ -166,6 +170,7 @@ class Models:
     def read_file(self, version: ModelVersion, name: str) -> bytes:
         if name not in version.files:
             raise NotFound(f"{version} has no file {name}", where=self.objects.name)
+        note_read(str(version))
         return self.objects.get(keys.model_files(self.name, version.upload_id) + name)
 
     # -- aliases
@@ -212,9 +217,8 @@ class Models:
                 restores=restores,
             )
             key = keys.alias_move(self.name, number)
-            if self.objects.create(key, _json(asdict(move))):
-                return move
-            if json.loads(self.objects.get(key))["move_id"] == move_id:
+            if self.objects.create(key, _json(asdict(move))) or json.loads(self.objects.get(key))["move_id"] == move_id:
+                note_moved(f"{self.project}/{self.name}", to)
                 return move
             current = self.state()
             if (current.aliases if current else {}) != before:

@@ -16,7 +16,7 @@ from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from flows.errors import ConfigurationError, NotFound, StorageError
-from flows.lake.objects import CHUNK, ObjectInfo, Progress, require_key
+from flows.lake.objects import CHUNK, UNKNOWN, ObjectInfo, Progress, require_key
 from flows.settings import Settings
 
 NOT_S3 = "the S3 service gave an answer that is not S3's"
@@ -38,6 +38,10 @@ def make_client(settings: Settings) -> Minio:
     parts = urlsplit(settings.s3_endpoint)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise ConfigurationError("SOCLE_S3_ENDPOINT is not of the form http(s)://host:port", where="the environment")
+    if not settings.s3_access_key.get_secret_value() or not settings.s3_secret_key.get_secret_value():
+        # Only projects have keys (SOCLE_S3_KEYS_FOLDER), and this is for none of them. Without any, requests would be anonymous.
+        names = "SOCLE_S3_ACCESS_KEY, SOCLE_S3_SECRET_KEY (or ..._FILE)"
+        raise ConfigurationError("what is not for one project needs S3 keys of its own", where=names, hint="set them")
     retry = urllib3.Retry(
         total=settings.s3_retries, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], respect_retry_after_header=True
     )
@@ -87,16 +91,32 @@ class S3Objects:
         with self._errors():
             return self.client.get_bucket_versioning(self._name).status not in ("Enabled", "Suspended")
 
+    def policy(self) -> str | None:
+        """The bucket's policy document; None if it has none."""
+        with self._errors():
+            try:
+                return self.client.get_bucket_policy(self._name)
+            except S3Error as error:
+                if error.code == "NoSuchBucketPolicy":
+                    return None
+                raise
+
+    def set_policy(self, document: str) -> None:
+        with self._errors():
+            self.client.set_bucket_policy(self._name, document)
+
     def put(self, key: str, data: bytes) -> None:
         require_key(key)
         with self._errors(key):
-            self._check(self.client.put_object(self._name, key, io.BytesIO(data), len(data)).etag, key)
+            answer = self.client.put_object(self._name, key, io.BytesIO(data), len(data))
+            if len(data) <= ONE_PART:  # the client keeps no ETag of an upload in parts
+                self._check(answer.etag, key)
 
     def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None:
         require_key(key)
         with self._errors(key):
             answer = self.client.fput_object(self._name, key, str(path), progress=_Meter(progress) if progress else None)
-            if path.stat().st_size <= ONE_PART:  # the client keeps no ETag of an upload in parts
+            if path.stat().st_size <= ONE_PART:
                 self._check(answer.etag, key)
 
     def create(self, key: str, data: bytes) -> bool:
@@ -155,14 +175,14 @@ class S3Objects:
                 self._check(found.etag, key)
         except NotFound:
             return None
-        return ObjectInfo(key, found.size or 0, found.etag or "")
+        return ObjectInfo(key, found.size or 0, found.etag or "", found.last_modified or UNKNOWN)
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         if limit == 0:
             return
         with self._errors():
             for count, item in enumerate(self._pages(prefix, min(limit or PAGE, PAGE)), 1):
-                yield ObjectInfo(str(item.object_name), item.size or 0, item.etag or "")
+                yield ObjectInfo(str(item.object_name), item.size or 0, item.etag or "", item.last_modified or UNKNOWN)
                 if count == limit:
                     return
 

@@ -42,17 +42,18 @@ class Run:
 
 
 @contextmanager
-def open_run(project: str, run_id: str | None = None) -> Iterator[Run]:
+def open_run(project: str, run_id: str | None = None, who: str | None = None) -> Iterator[Run]:
     """Everything a run needs. The work folder goes away at the end; one left by a killed process goes at the next run."""
     settings = load_settings()
     loaded = load_project(settings.root, project)
+    settings = settings.for_project(project)
     lake = Lake(settings)
     parent = settings.state_folder / "work"
     _remove_abandoned(parent)
     work = parent / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
     work.mkdir(parents=True)
     try:
-        yield Run(settings, lake, loaded, work, run_id or uuid.uuid4().hex)
+        yield Run(settings, lake, loaded, work, run_id or uuid.uuid4().hex, who or whoami())
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

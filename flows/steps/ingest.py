@@ -81,6 +81,8 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
     wanted = plan.files
     with progress.step(f"{plan.name}: receiving", "bytes", sum(f.size for f in wanted) if wanted else None) as advance:
         if wanted is not None and all(f.path is None for f in wanted):  # known by its address: the bytes are in the lake
+            for file in wanted:
+                raw.touch(file.sha256)
             return replace(plan, files=[replace(f, path=raw.fetch(f, folder, advance)) for f in wanted])
         received = source.fetch(folder, wanted, advance)
         for file in received:
@@ -130,7 +132,10 @@ def _commit(declared: Declared, table: Dataset, based_on: int | None, audited: A
     if based_on is None:
         table.create_table(contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string")))
         based_on = EMPTY  # whoever loaded it since the plan comes first
-    return table.commit(rows, based_on, record, declared.key, evolve=True)  # the contract has said which columns come in
+    version = table.commit(rows, based_on, record, declared.key, evolve=True)  # the contract has said which columns come in
+    if declared.shared_with:
+        table.ensure_checkpoint()
+    return version
 
 
 def check_again(run: Run, plan: DatasetPlan) -> LoadOutcome:
