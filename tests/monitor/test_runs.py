@@ -25,7 +25,7 @@ def view(server: Server, hours: float = 24) -> Runs:
     return Runs(PrefectApi("http://prefect.test/api", transport=server.transport), hours)
 
 
-def value(samples: Samples, metric: str, **labels: str) -> float | None:
+def value(samples: Samples, metric: str, /, **labels: str) -> float | None:
     return {frozenset(k): v for k, v in samples.values.get(metric, {}).items()}.get(frozenset(labels.items()))
 
 
