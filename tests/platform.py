@@ -126,12 +126,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(root: Path, profile: str = "team") -> Iterator[Platform]:
+def running(root: Path, profile: str = "team", settings: dict[str, str] | None = None) -> Iterator[Platform]:
     port, docs_port = free_port(), free_port()
     # PostgreSQL does not run as root, and its user may not enter pytest's folders.
     database = Path(tempfile.mkdtemp(prefix="socle-test-pg-"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SOCLE_", "PREFECT_"))}
-    environment |= {"SOCLE_ROOT": str(root), "SOCLE_POSTGRES_FOLDER": str(database)}
+    environment |= {
+        "SOCLE_ROOT": str(root),
+        "SOCLE_POSTGRES_FOLDER": str(database),
+        "SOCLE_NOTIFY_PORT": str(free_port()),
+        "SOCLE_METRICS_PORT": str(free_port()),
+    } | (settings or {})
     command = [str(SOCLE), "up", "--profile", profile, "--port", str(port), "--docs-port", str(docs_port), "--json"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     platform = Platform(root, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{docs_port}", process)

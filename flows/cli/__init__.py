@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from flows.cli import audit, deploy, lake, projects, run, server, worker
+from flows.cli import audit, deploy, lake, notify, projects, run, server, worker
 
 app = typer.Typer(
     name="socle",
@@ -16,7 +16,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (*projects.COMMANDS, *run.COMMANDS, *lake.COMMANDS, *server.COMMANDS, *worker.COMMANDS, *deploy.COMMANDS, *audit.COMMANDS):
+for command in (
+    *projects.COMMANDS,
+    *run.COMMANDS,
+    *lake.COMMANDS,
+    *server.COMMANDS,
+    *worker.COMMANDS,
+    *deploy.COMMANDS,
+    *audit.COMMANDS,
+    *notify.COMMANDS,
+):
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ import typer
 from flows.cli.options import Json, OptionalProject
 
 if TYPE_CHECKING:
+    from flows.deploy.automations import AutomationChange
     from flows.deploy.plan import Change
     from flows.settings import Settings
     from flows.validation import Problem
@@ -46,8 +47,8 @@ def deploy(
     found, problems = listed(settings.root, project, settings.image)
     gone = broken(settings.root, found, project)
     with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:
-        changes = asyncio.run(carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, advance=advance))
-    _show(changes, problems, dry_run, json)
+        changes, watched = asyncio.run(carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, advance=advance))
+    _show(changes, watched, problems, dry_run, json)
     if problems:
         raise typer.Exit(2)
 
@@ -68,13 +69,15 @@ def _write_prefect_yaml(settings: Settings, project: str | None, json: bool) -> 
         typer.echo(f"{path}: {len(found)} deployments")
 
 
-def _show(changes: list[Change], problems: list[Problem], dry_run: bool, json: bool) -> None:
+def _show(changes: list[Change], watched: list[AutomationChange], problems: list[Problem], dry_run: bool, json: bool) -> None:
     from flows.cli import display
 
     if json:
         kinds = {kind: [c.name for c in changes if c.kind == kind] for kind in (*MARKS, "unchanged")}
         fields = {c.name: c.fields for c in changes if c.kind == "changed"}
-        display.as_json({**kinds, "fields": fields, "dry_run": dry_run, "problems": [str(p) for p in problems]})
+        automations = {kind: [c.name for c in watched if c.kind == kind] for kind in ("added", "changed", "removed", "unchanged")}
+        rest = {"automations": automations, "dry_run": dry_run, "problems": [str(p) for p in problems]}
+        display.as_json({**kinds, "fields": fields, **rest})
         return
     for change in changes:
         if change.kind == "unchanged":
@@ -84,7 +87,11 @@ def _show(changes: list[Change], problems: list[Problem], dry_run: bool, json: b
         notes += [f"{schedule.cron} {schedule.timezone}"] if schedule and change.kind == "added" else []
         notes += ["its project does not load: left as it is"] if change.kind == "kept" else []
         typer.echo(f"{MARKS[change.kind]} {change.name}" + (f"  ({'; '.join(notes)})" if notes else ""))
-    counts = {kind: sum(c.kind == kind for c in changes) for kind in ("added", "changed", "removed", "unchanged")}
+    for each in watched:
+        if each.kind != "unchanged":
+            typer.echo(f"{MARKS[each.kind]} automation {each.name}" + (f"  ({', '.join(each.fields)})" if each.fields else ""))
+    kinds_ = [change.kind for change in changes] + [each.kind for each in watched]
+    counts = {kind: kinds_.count(kind) for kind in ("added", "changed", "removed", "unchanged")}
     typer.echo(("would be: " if dry_run else "") + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     for problem in problems:
         typer.echo(f"not deployed: {problem}", err=True)

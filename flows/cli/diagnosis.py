@@ -20,7 +20,13 @@ MIN_FREE_GB = 5.0
 
 
 def diagnose(settings: Settings, *, create: bool) -> list[Finding]:
-    return [*_projects(settings), *_storage(settings, create), *access(settings, create=create), *_machine(settings)]
+    return [
+        *_projects(settings),
+        *_storage(settings, create),
+        *access(settings, create=create),
+        *_machine(settings),
+        _notifications(settings),
+    ]
 
 
 def _projects(settings: Settings) -> Iterator[Finding]:
@@ -89,3 +95,20 @@ def _machine(settings: Settings) -> Iterator[Finding]:
         f"{free_gb:.0f} GB free for work files",
         "" if enough else f"{MIN_FREE_GB:.0f} GB or more is wise",
     )
+
+
+def _notifications(settings: Settings) -> Finding:
+    from flows.notify import targets
+
+    try:
+        found = targets.read(settings.notify_urls_file)
+    except SocleError as error:
+        return Finding("notifications", "error", f"{error.message} ({error.where})", error.hint, 2)
+    strangers = sorted({t.project for t in found} - {targets.EVERYONE, *project_names(settings.root)})
+    if strangers:
+        return Finding(
+            "notifications", "warning", f"targets for projects that are not there: {', '.join(strangers)}", "correct their lines"
+        )
+    if not found:
+        return Finding("notifications", "warning", "nobody is told when a run fails", "set SOCLE_NOTIFY_URLS_FILE")
+    return Finding("notifications", "ok", f"{len(found)} target(s)", "")

@@ -46,13 +46,14 @@ def up(
     settings = load_settings()
     processes.require_free_port(HOST, port, "--port")
     processes.require_free_port(settings.docs_host, settings.docs_port, "--docs-port")
+    companions = _companions(settings, profile)
     api = f"http://{HOST}:{port}/api"
     os.environ.update(prefect_defaults(settings) | {"PREFECT_API_URL": api})
     children = processes.Processes(settings.state_folder / "logs", environment(settings, api))
     note = settings.state_folder / UP_FILE
     stop_on_signals()
     try:
-        _start(children, settings, api, port, profile, json)
+        _start(children, settings, api, port, profile, companions, json)
         note.write_text(f'{{"api": "{api}"}}', encoding="utf-8")
         _say(settings, port, json)
         watch(children)
@@ -64,15 +65,43 @@ def up(
     typer.echo("Stopped.", err=True)
 
 
-def _start(children: Processes, settings: Settings, api: str, port: int, profile: Profile, json: bool) -> None:
+def _companions(settings: Settings, profile: Profile) -> dict[str, tuple[str, int]]:
+    """What watches the others, and where each listens: metrics in a team, the notifier there or where somebody is to be told.
+
+    Raises: ConfigurationError, before anything is started, if an address or a port is not usable.
+    """
+    from flows.cli.processes import require_free_port
+    from flows.notify import targets
+
+    targets.read(settings.notify_urls_file)
+    found = {}
+    if profile is Profile.team or settings.notify_urls_file:
+        found["notify"] = (settings.notify_host, settings.notify_port)
+    if profile is Profile.team:
+        found["metrics"] = (settings.metrics_host, settings.metrics_port)
+    for name, (host, port) in found.items():
+        require_free_port(host, port, f"SOCLE_{name.upper()}_PORT")
+    return found
+
+
+def _start(
+    children: Processes,
+    settings: Settings,
+    api: str,
+    port: int,
+    profile: Profile,
+    companions: dict[str, tuple[str, int]],
+    json: bool,
+) -> None:
     import asyncio
 
+    from flows.cli.prefect_server import server_environment
     from flows.cli.processes import answers
     from flows.cli.worker import start_worker
 
     say = (lambda text: None) if json else (lambda text: typer.echo(text, err=True))
     python = [sys.executable, "-m"]
-    extra = {}
+    extra = server_environment(settings, port)
     if profile is Profile.team:
         from flows.cli import postgres
 
@@ -81,6 +110,8 @@ def _start(children: Processes, settings: Settings, api: str, port: int, profile
     say("Prefect server …")
     children.start("server", [*python, "prefect", "server", "start", "--host", HOST, "--port", str(port)], extra)
     children.start("docs", [*python, "flows.serve"])
+    for name in companions:
+        children.start(name, [*python, f"flows.{name}"], extra)
     children.wait_until("server", lambda: answers(f"{api}/health"), START_S)
     say("Deployments …")
     from flows import deployments
@@ -93,6 +124,8 @@ def _start(children: Processes, settings: Settings, api: str, port: int, profile
     say("Worker …")
     start_worker(children, settings, name="local")
     children.wait_until("docs", lambda: answers(f"http://{settings.docs_host}:{settings.docs_port}/"), START_S)
+    for name, (host, at) in companions.items():
+        children.wait_until(name, lambda host=host, at=at: answers(f"http://{host}:{at}/metrics"), START_S)  # type: ignore[misc]
 
 
 def _say(settings: Settings, port: int, json: bool) -> None:

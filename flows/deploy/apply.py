@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from flows.deploy import places
+from flows.deploy import automations, places
+from flows.deploy.automations import AutomationChange
 from flows.deploy.places import some_at_once
 from flows.deploy.plan import SLUG, Change, desired, plan
 from flows.deployments import Deployment, limits
@@ -25,8 +26,8 @@ async def deploy(
     broken: set[str] | None = None,
     dry_run: bool = False,
     advance: Callable[[float], None] = lambda count: None,
-) -> list[Change]:
-    """Make the server match the list, and say what that changed.
+) -> tuple[list[Change], list[AutomationChange]]:
+    """Make the server match the list, and say what that changed. What the server watches is the same for all projects.
 
     Raises: SystemFailure if the server does not answer or does not take a change. What was changed before stays; run again.
     """
@@ -37,11 +38,13 @@ async def deploy(
     try:
         async with get_client() as client:
             changes = await plan(client, wanted, only, broken or set())
+            watched = await automations.plan(client, settings)
             if not dry_run:
                 await places.prepare(client, changes, limits(settings), keep=only is not None)
                 await _carry_out(client, changes, advance)
                 await places.tidy(client, changes)
-            return changes
+                await automations.carry_out(client, settings, watched)
+            return changes, watched
     except (httpx.HTTPError, PrefectException) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise SystemFailure(
