@@ -30,6 +30,7 @@ MEMORY_GIB = 4
 DIR = Path(os.environ.get("TMPDIR") or "/tmp") / "socle-s3"  # noqa: S108 (the folder is made private, or refused)
 MARKER = ".socle-s3-server"
 USERS = ("socle", "lecteur")
+TENANTS = ("essai", "voisin", "lointain")  # one a project: they may own no bucket, and have the rights that policies give them
 DAEMONS = ("client.rgw.a", "osd.0", "mon.a")  # in the order to end them: each would wait in vain for the next
 PROGRAMS = ("ceph-authtool", "monmaptool", "ceph-mon", "ceph", "ceph-osd", "radosgw", "radosgw-admin")
 STEP_SECONDS = 60.0
@@ -169,10 +170,21 @@ def _make_cephx_keys(base: Path) -> None:
 
 def _create_users(base: Path) -> dict[str, Credentials]:
     """Make ordinary users with keys of this run only: they are worth nothing elsewhere, and none is in the code."""
-    users = {name: Credentials(secrets.token_hex(10).upper(), secrets.token_hex(20)) for name in USERS}
+    users = {name: Credentials(secrets.token_hex(10).upper(), secrets.token_hex(20)) for name in (*USERS, *TENANTS)}
     for name, keys in users.items():  # one by one: the first makes the pools
         pair = ("--access-key", keys.access_key, "--secret-key", keys.secret_key)
-        _step(base, "radosgw-admin", "user", "create", "--uid", name, "--display-name", name, *pair)
+        _step(
+            base,
+            "radosgw-admin",
+            "user",
+            "create",
+            "--uid",
+            name,
+            "--display-name",
+            name,
+            *pair,
+            *(("--max-buckets=-1",) if name in TENANTS else ()),
+        )
     (base / "users.json").touch(mode=0o600)
     (base / "users.json").write_text(json.dumps({name: asdict(keys) for name, keys in users.items()}) + "\n")
     return users

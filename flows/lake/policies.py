@@ -115,9 +115,9 @@ def _document(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Without what does not matter: the order of a list, and whether one thing is in a list."""
+    """Without what does not matter: order, and whether one thing is in a list."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: _plain(v) for k, v in sorted(value.items())}
     if isinstance(value, list):
         return sorted((_plain(v) for v in value), key=repr) if len(value) != 1 else _plain(value[0])
     return value
