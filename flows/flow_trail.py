@@ -68,7 +68,7 @@ class FlowTrail:
             get_run_logger().error("%s (%s)", NOT_RECORDED, unrecorded.message)
 
     def stopped(self, error: BaseException) -> None:
-        """Somebody cancelled the run: its process has little time left, and may wait for nothing."""
+        """Somebody cancelled the run, or its worker ends: its process has little time left, and may wait for nothing."""
         if self.trail is not None and self.entry is not None and not self.closed:
             self.closed = True
             with suppress(StorageError):

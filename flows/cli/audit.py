@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DAYS = 7  # looked at when neither --since nor --version says how many
 LONGEST_RUN_DAYS = 3  # a version is made by work that started some time before
-OUTCOMES = {"done": "green", "nothing": "dim", "refused": "yellow", "failed": "red", "cancelled": "yellow", "": "bold red"}
+OUTCOMES = {"done": "green", "nothing": "dim", "refused": "yellow", "failed": "red", "stopped": "yellow", "": "bold red"}
 
 
 def audit(
@@ -140,7 +140,6 @@ def _made(settings: Settings, reference: str) -> date:
 
 
 def _show(entries: list[Entry], *, several: bool) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from flows.cli import display
@@ -149,24 +148,29 @@ def _show(entries: list[Entry], *, several: bool) -> None:
         return
     table = Table("started (UTC)", "who", *(["project"] if several else []), "what", "ended as", "read", "wrote", box=None, padding=(0, 2))
     for e in entries:
+        who = e.who if e.trigger in ("login", "command") else f"{e.who} ({e.trigger})"
+        asked = [e.what, *(f"{k}={v}" for k, v in e.parameters.items()), f"« {e.reason} »" if e.reason else ""]
         wrote = [*e.wrote, *(f"{name} → @{number}" for name, number in e.moved.items()), *(f"{k}: {v}" for k, v in e.details.items())]
-        who = e.who if e.trigger in ("login", "schedule", "command") else f"{e.who} ({e.trigger})"
-        parameters = " ".join(f"{k}={v}" for k, v in e.parameters.items())
-        what = " ".join(filter(None, [e.what, parameters, f"« {e.reason} »" if e.reason else ""]))
-        cells: list[Any] = [e.started[:16].replace("T", " "), who, *([e.project] if several else []), what]
-        text = [escape(c) for c in cells] + [_outcome(e), *(escape("\n".join(_short(r, e.project) for r in c)) for c in (e.read, wrote))]
-        table.add_row(*text)
+        cells = [e.started[:16].replace("T", " "), who, *([e.project] if several else []), " ".join(filter(None, asked))]
+        table.add_row(
+            *map(_plain, cells), _outcome(e), *("\n".join(_plain(_short(r, e.project)) for r in refs) for refs in (e.read, wrote))
+        )
     out = display.console()
     if not out.is_terminal:
         out.width = 200
     out.print(table)
 
 
-def _outcome(e: Entry) -> str:
+def _plain(text: str) -> str:
+    """What somebody sent, in a terminal that it cannot steer."""
     from rich.markup import escape
 
+    return escape("".join(c if c.isprintable() else "·" for c in text))
+
+
+def _outcome(e: Entry) -> str:
     words = e.outcome or "no end on record: it goes on, or was killed"
-    return f"[{OUTCOMES.get(e.outcome, 'red')}]{escape(words)}[/]" + (f"\n{escape(e.message.splitlines()[0])}" if e.message else "")
+    return f"[{OUTCOMES.get(e.outcome, 'red')}]{_plain(words)}[/]" + (f"\n{_plain(e.message.splitlines()[0])}" if e.message else "")
 
 
 def _short(reference: str, project: str) -> str:

@@ -44,7 +44,7 @@ class Entry:
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="microseconds"))
     ended: str = ""
     outcome: str = ""
-    """done, nothing (there was nothing to do), refused, failed, cancelled."""
+    """done, nothing (there was nothing to do), refused, failed, stopped (somebody cancelled it, or its worker ended)."""
     message: str = ""
     read: list[str] = field(default_factory=list)
     wrote: list[str] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Trail:
 
     def _create(self, part: str, entry: Entry) -> None:
         key = keys.audit_record(datetime.fromisoformat(entry.started), entry.id, part)
-        data = json.dumps(_bounded(asdict(entry)), ensure_ascii=False, indent=1).encode()
+        data = json.dumps(_bounded(asdict(entry)), ensure_ascii=False, indent=1).encode(errors="backslashreplace")
         if not self.objects.create(key, data) and self.objects.get(key) != data:  # the same: our own, whose answer was lost
             raise StorageError("another record of the audit trail is in this place", where=f"{self.objects.name}/{key}", hint="run again")
 

@@ -84,7 +84,7 @@ def ended(entry: Entry, touched: Touched, details: dict[str, Any], error: BaseEx
 def outcome_of(error: BaseException) -> str:
     if isinstance(error, Refused):
         return "refused"
-    return "failed" if isinstance(error, Exception) else "cancelled"
+    return "failed" if isinstance(error, Exception) else "stopped"
 
 
 def record_end(trail: Trail, entry: Entry, patience_s: float) -> None:

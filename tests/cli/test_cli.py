@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"torch", "transformers", "great_expectations", "prefect", "polars", "pydantic_settings"}
-COMMANDS = ("new", "validate", "run", "ls", "show", "diff", "promote", "up", "deploy", "doctor", "worker")
+COMMANDS = ("new", "validate", "run", "ls", "show", "diff", "promote", "up", "deploy", "doctor", "worker", "audit")
 
 
 def test_help_lists_every_command_and_imports_nothing_heavy(modules):
@@ -94,6 +94,7 @@ RIGHT = {
     "run": ("run", "essai"),
     "dry run": ("run", "essai", "--dry-run"),
     "doctor": ("doctor",),
+    "audit": ("audit", "essai"),
 }
 
 
