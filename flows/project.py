@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 NAME = r"^[a-z][a-z0-9-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=48)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 ColumnType = Literal["string", "integer", "number", "boolean", "date", "datetime"]
 
 
@@ -106,6 +107,9 @@ class Dataset(Strict):
     licence: str = ""
     personal_data: Literal["none", "pseudonymised", "personal", "sensitive"] = "personal"
     shared_with: list[Name] = Field(default_factory=list)
+    fresh_days: Annotated[float, Field(gt=0, le=3660)] | None = Field(
+        None, description="Somebody is told when the latest version is older than so many days; empty: never."
+    )
 
     @model_validator(mode="after")
     def _keys_are_columns(self) -> Dataset:
@@ -249,6 +253,17 @@ class Execution(Strict):
         return self
 
 
+class Retention(Strict):
+    """Days that things are kept which nothing refers to any more. What the flow `maintain` deletes, and never earlier."""
+
+    versions_days: Annotated[Days, Field(description="A dataset version, from when another one replaced it.")] = 365
+    raw_days: Annotated[Days, Field(description="Bytes as received that no kept version was made from, since they came last.")] = 365
+    quarantine_days: Annotated[Days, Field(description="Refused rows of loads of which no version is kept.")] = 180
+    checks_days: Annotated[Days, Field(description="Check results and data docs of loads of which no version is kept.")] = 365
+    uploads_days: Annotated[Days, Field(description="Files that no version of a model or dataset names, left by ended runs.")] = 30
+    runs_days: Annotated[Days, Field(description="Runs in Prefect that have ended, with their logs.")] = 180
+
+
 class Project(Strict):
     """A whole project file. `name` and `folder` come from where the file lies."""
 
@@ -257,8 +272,9 @@ class Project(Strict):
     owner: Owner
     datasets: dict[Name, Dataset] = Field(min_length=1)
     models: dict[Name, Model] = Field(default_factory=dict)
-    schedules: dict[Literal["pipeline", "ingest", "check", "finetune"], Schedule] = Field(default_factory=dict)
+    schedules: dict[Literal["pipeline", "ingest", "check", "finetune", "maintain"], Schedule] = Field(default_factory=dict)
     execution: Execution = Execution()
+    retention: Retention = Retention()
 
     _name: str = ""
     _folder: Path = Path()
