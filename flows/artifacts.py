@@ -93,6 +93,10 @@ async def show_rollback(run: Run, outcome: RollbackOutcome) -> None:
     await acreate_markdown_artifact(summary.rollback_text(run, outcome), key=key, description="Ce que le retour en arrière a fait")
 
 
+async def show_text(key: str, text: str, description: str) -> None:
+    await acreate_markdown_artifact(text, key=key, description=description)
+
+
 async def show_report(run: Run, version: DatasetVersion, report: CheckReport) -> None:
     text = f"## {version}\n\n{summary.report_text(report)}\n\n[Voir tous les contrôles]({links.data_docs(run.settings, report)})"
     await acreate_markdown_artifact(text, key=f"donnees-{report.project}-{report.dataset}", description="Contrôle d'une version publiée")

@@ -23,7 +23,8 @@ def known_versions(run: Run) -> dict[str, str]:
     """Reference -> what a person knows it by, the newest first."""
     found: dict[str, str] = {}
     for name in run.project.datasets:
-        for version in Dataset(run.lake, run.project.name, name).history()[:SHOWN]:
+        kept = [v for v in Dataset(run.lake, run.project.name, name).history() if v.expired is None]
+        for version in kept[:SHOWN]:
             text = f"{version.at:%d/%m/%Y}, {number(version.load.rows.get('total', 0))} lignes"
             back = version.load.rollback
             found[f"{name}@{version.number}"] = text + (f" (retour à la version {back['to']})" if back else "")

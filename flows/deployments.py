@@ -32,6 +32,8 @@ class FlowSpec:
     """What its parameter `reference` names a version of, if it has one."""
     name_alone: str = ""
     """In French: what a name without a version means there."""
+    on_schedule: tuple[tuple[str, Any], ...] = ()
+    """Parameters of runs that a schedule starts, where they differ from what a form begins with."""
 
 
 FLOWS = {
@@ -45,12 +47,19 @@ FLOWS = {
         versions_of=("datasets", "models"),
         name_alone="la version d'avant",
     ),
+    "maintain": FlowSpec(
+        "Fait le ménage : ce que rien n'utilise plus et dont la durée de garde est passée.", at_once=1, on_schedule=(("dry_run", False),)
+    ),
 }
 FORM = {
     "project": ("Projet", "Le projet de ce déploiement."),
     "dataset": ("Jeu de données", "Laisser vide pour tous les jeux de données du projet."),
     "model": ("Modèle", "Laisser vide pour tous les modèles du projet."),
     "reference": ("Version", "La version sur laquelle agir."),
+    "dry_run": (
+        "Montrer seulement",
+        "Oui : rien n'est supprimé, le résumé dit ce qui le serait. Non : c'est supprimé, sans retour possible.",
+    ),
     "reason": ("Pourquoi", "En une phrase, pour l'historique : ce qui n'allait pas, ou qui l'a demandé. 5 caractères au moins."),
 }
 REFERENCE = "reference"

@@ -24,6 +24,7 @@ STEPS = {
     "evaluating": "évaluation",
     "committing": "enregistrement",
     "deciding": "choix du champion",
+    "cleaning": "ménage",
 }
 WEIGHTS = {"checking": 2, "training": 10, "evaluating": 2}
 """How long a step is beside the others, which are 1: what makes per cent go forward evenly on the labour code."""
@@ -117,7 +118,8 @@ class PrefectProgress:
 
     def ended(self, name: str, seconds: float, failed: bool) -> None:
         self.meter.ended(name)
-        self.logger.log(40 if failed else 20, "%s : %s (%.1f s)", in_french(name), "échec" if failed else "fait", seconds)
+        took = f"{seconds:.1f} s".replace(".", ",")
+        self.logger.log(40 if failed else 20, "%s : %s (%s)", in_french(name), "échec" if failed else "fait", took)
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ def make_app(settings: Settings) -> Starlette:
     lake = Lake(settings)
     pages = _Pages(settings, lake)
     hosts = {"127.0.0.1", "localhost", settings.docs_host, urlsplit(settings.public_docs_url).hostname or "localhost"}
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", pages.home),
             Route("/{project}", pages.project),
@@ -56,6 +56,8 @@ def make_app(settings: Settings) -> Starlette:
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts))],  # no page of elsewhere reads us by DNS tricks
         exception_handlers={SocleError: _error, 404: _not_found},
     )
+    app.state.base = pages.base
+    return app
 
 
 class _Pages:
@@ -63,9 +65,10 @@ class _Pages:
 
     def __init__(self, settings: Settings, lake: Lake) -> None:
         self.settings, self.lake = settings, lake
+        self.base = urlsplit(settings.public_docs_url).path.rstrip("/")  # behind a proxy that gives us a part of its addresses
 
     def home(self, request: Request) -> Response:
-        items = "".join(f'<li><a href="/{n}">{html.escape(n)}</a></li>' for n in project_names(self.settings.root))
+        items = "".join(f'<li><a href="{self.base}/{n}">{html.escape(n)}</a></li>' for n in project_names(self.settings.root))
         return _page("Projets", f"<h1>Projets</h1><ul>{items or '<li>Aucun projet.</li>'}</ul>")
 
     def project(self, request: Request) -> Response:
@@ -80,11 +83,10 @@ class _Pages:
     def _versions(self, project: Project, name: str) -> str:
         lines = []
         for version in Dataset(self.lake, project.name, name).history():
-            address = links.DATA_DOCS.format(project=project.name, dataset=name, load_id=version.load.load_id)
+            address = self.base + links.DATA_DOCS.format(project=project.name, dataset=name, load_id=version.load.load_id)
             rows = number(version.load.rows.get("total", 0))
-            lines.append(
-                f'<li>Version {version.number}, {version.at:%d/%m/%Y %H:%M} UTC, {rows} lignes – <a href="{address}">contrôles</a></li>'
-            )
+            checks = version.expired.french if version.expired else f'<a href="{address}">contrôles</a>'
+            lines.append(f"<li>Version {version.number}, {version.at:%d/%m/%Y %H:%M} UTC, {rows} lignes – {checks}</li>")
         return "".join(lines) or "<li>Aucune version.</li>"
 
     def _cards(self, project: Project, name: str) -> str:
@@ -93,7 +95,7 @@ class _Pages:
         champion = state.aliases.get("champion") if state else None
         lines = []
         for version in store.versions():
-            address = links.MODEL_CARD.format(project=project.name, model=name, number=version.number)
+            address = self.base + links.MODEL_CARD.format(project=project.name, model=name, number=version.number)
             mark = " – <b>champion</b>" if version.number == champion else ""
             label = html.escape(str(version.candidate["label"]))
             lines.append(f'<li>Version {version.number}, {label} – <a href="{address}">fiche</a>{mark}</li>')
@@ -138,7 +140,8 @@ def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
 
 
 def _not_found(request: Request, error: Exception) -> Response:
-    return _page("Introuvable", "<h1>Cette page n'existe pas</h1><p><a href='/'>Tous les projets</a></p>", 404)
+    home = html.escape(f"{request.app.state.base}/")
+    return _page("Introuvable", f"<h1>Cette page n'existe pas</h1><p><a href='{home}'>Tous les projets</a></p>", 404)
 
 
 def _error(request: Request, error: Exception) -> Response:

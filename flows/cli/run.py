@@ -21,6 +21,7 @@ class FlowName(StrEnum):
     ingest = "ingest"
     check = "check"
     finetune = "finetune"
+    maintain = "maintain"
 
 
 def run(
@@ -71,16 +72,18 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
     """The exit code. Raises: SocleError when nothing could be run at all, or the source cannot be reached."""
     import time
 
-    from flows.cli import display
+    from flows.cli import display, maintenance
     from flows.steps import open_run
 
     with open_run(project) as opened:
         _known(flow, parameters)
         if dry_run and flow is FlowName.check:
             raise ConfigurationError("--dry-run says what would be loaded and trained; --flow check always runs its checks")
-        if dry_run:
+        if dry_run and flow is FlowName.maintain:
+            parameters = {"dry_run": "true"}
+        elif dry_run:
             return _show_plan(opened, _plan(opened, flow, parameters), json)
-        result = _nothing_to_run(opened, flow, parameters)
+        result: Any = _nothing_to_run(opened, flow, parameters)
         if result is None:
             result = _with_prefect(opened, flow, parameters, json)
         seconds = time.monotonic() - start
@@ -88,6 +91,8 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
             display.as_json({"seconds": round(seconds, 2), "exit_code": _code(result), "result": display.plain(result)})
         elif isinstance(result, list):
             _show_reports(result)
+        elif flow is FlowName.maintain:
+            maintenance.show(result)
         elif result.did_nothing:
             _show_nothing(result, seconds)
         else:
@@ -99,7 +104,7 @@ def _plan(opened: Run, flow: FlowName, parameters: dict[str, str]) -> ProjectPla
     """None: that flow always runs."""
     from flows.steps.plan import plan_project
 
-    if flow is FlowName.check:
+    if flow in (FlowName.check, FlowName.maintain):
         return None
     return _chosen(plan_project(opened, datasets=flow is not FlowName.finetune, models=flow is not FlowName.ingest), parameters)
 
@@ -130,6 +135,7 @@ PARAMETERS = {
     FlowName.ingest: ["dataset"],
     FlowName.check: ["reference"],
     FlowName.finetune: ["model"],
+    FlowName.maintain: ["dry_run"],
 }
 """What --set can give, beside the project; tests compare it with the flows' signatures."""
 
@@ -193,7 +199,7 @@ def _with_prefect(opened: Run, flow: FlowName, parameters: dict[str, str], json:
             if error.payload is None or _unreachable(error):
                 raise
             result = error.payload
-        if not isinstance(result, list):
+        if hasattr(result, "steps"):
             result.steps = timings.steps
     return result
 
@@ -201,7 +207,7 @@ def _with_prefect(opened: Run, flow: FlowName, parameters: dict[str, str], json:
 def _code(result: Any) -> int:
     if isinstance(result, list):
         return int(any(r.verdict != "passed" for r in result))
-    return int(result.exit_code)
+    return int(getattr(result, "exit_code", 0))
 
 
 def _show_plan(opened: Run, plan: ProjectPlan | None, json: bool) -> int:

@@ -101,4 +101,5 @@ def _schedules(change: Change, deployment: Deployment) -> list[DeploymentSchedul
         return kept
     active = all(s.active for s in present if s.slug == SLUG)
     ours = CronSchedule(cron=deployment.schedule.cron, timezone=deployment.schedule.timezone)
-    return [DeploymentScheduleCreate(schedule=ours, active=active, slug=SLUG), *kept]
+    parameters = dict(deployment.spec.on_schedule)
+    return [DeploymentScheduleCreate(schedule=ours, active=active, parameters=parameters, slug=SLUG), *kept]

@@ -91,7 +91,7 @@ def desired(deployment: Deployment, present: DeploymentResponse | None = None) -
         "work_queue_name": deployment.project.name,
         "job_variables": pools.job_variables(execution, deployment.image, spec.trains),
         "concurrency": (spec.at_once, spec.collision, START_S) if spec.at_once else None,
-        "schedule": (schedule.cron, schedule.timezone) if schedule else None,
+        "schedule": (schedule.cron, schedule.timezone, dict(spec.on_schedule)) if schedule else None,
     }
 
 
@@ -100,7 +100,8 @@ def observed(response: DeploymentResponse) -> dict[str, Any]:
     from prefect.client.schemas.schedules import CronSchedule
 
     limit, options = response.global_concurrency_limit, response.concurrency_options
-    ours = next((s.schedule for s in response.schedules if s.slug == SLUG), None)
+    ours = next((s for s in response.schedules if s.slug == SLUG), None)
+    cron = ours.schedule if ours else None
     return {
         "version": response.version,
         "description": response.description,
@@ -113,7 +114,7 @@ def observed(response: DeploymentResponse) -> dict[str, Any]:
         "work_queue_name": response.work_queue_name,
         "job_variables": response.job_variables,
         "concurrency": (limit.limit, options.collision_strategy.value, options.grace_period_seconds) if limit and options else None,
-        "schedule": (ours.cron, ours.timezone) if isinstance(ours, CronSchedule) else None,
+        "schedule": (cron.cron, cron.timezone, ours.parameters) if ours and isinstance(cron, CronSchedule) else None,
     }
 
 

@@ -52,5 +52,6 @@ def _entry(deployment: Deployment) -> dict[str, Any]:
         limit, collision, start_s = fields["concurrency"]
         entry["concurrency_limit"] = {"limit": limit, "collision_strategy": collision, "grace_period_seconds": start_s}
     if deployment.schedule:
-        entry["schedules"] = [{"cron": deployment.schedule.cron, "timezone": deployment.schedule.timezone, "slug": SLUG}]
+        ours: dict[str, Any] = {"cron": deployment.schedule.cron, "timezone": deployment.schedule.timezone, "slug": SLUG}
+        entry["schedules"] = [ours | ({"parameters": dict(deployment.spec.on_schedule)} if deployment.spec.on_schedule else {})]
     return entry

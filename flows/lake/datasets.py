@@ -336,6 +336,8 @@ class Dataset:
             text = str(error).splitlines()[0][:300]
             if "specified end version" in text:
                 raise NotFound(f"{self.project}/{self.name} has no such version", where=self.uri, hint=f"socle ls {self.project}") from None
+            if "missing file" in text and "restore" in text:
+                raise Conflict(f"a version of {self.project}/{self.name} expired meanwhile", where=self.uri, hint="run again") from None
             if "No space left" in text or self._disk_is_full():
                 raise StorageError("the disk of the lake is full", where=self.uri, hint="free some space, then run again") from None
             self._explain()

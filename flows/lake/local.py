@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
@@ -84,7 +85,9 @@ class LocalObjects:
                 found = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return ObjectInfo(key, found.st_size, str(found.st_mtime_ns)) if S_ISREG(found.st_mode) else None
+        if not S_ISREG(found.st_mode):
+            return None
+        return ObjectInfo(key, found.st_size, str(found.st_mtime_ns), datetime.fromtimestamp(found.st_mtime, UTC))
 
     def list(self, prefix: str = "", limit: int | None = None) -> Iterator[ObjectInfo]:
         start = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.folder

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ Progress = Callable[[int], None]
 """Called with the number of bytes that have moved since the last call."""
 
 CHUNK = 1 << 20  # bytes
+UNKNOWN = datetime.max.replace(tzinfo=UTC)  # never old enough to go
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ObjectInfo:
     """Bytes."""
     tag: str = field(default="", compare=False)
     """Changes when the bytes do: the ETag of S3, the time of writing in a folder."""
+    modified: datetime = field(default=UNKNOWN, compare=False)
+    """When it was written last, by the clock of the storage."""
 
 
 class Objects(Protocol):

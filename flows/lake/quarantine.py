@@ -57,8 +57,6 @@ class Quarantine(Dataset):
 
     def counts(self) -> dict[str, int]:
         """load_id -> rows that are there."""
-        import polars as pl
-
         newest = self.delta_version()
         if newest is None:
             return {}

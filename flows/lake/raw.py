@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,13 +32,23 @@ class RawStore:
         self.objects, self.dataset = objects, dataset
 
     def keep(self, file: RawFile, progress: Progress | None = None) -> None:
-        """Store the bytes if they are not there yet, then the sidecar that makes them known."""
+        """Store the bytes if they are not there yet, then the sidecar that makes them known.
+
+        A sidecar that is there is written again as it is: bytes that were received now are not old, whatever retention says.
+        """
         assert file.path is not None
+        self.touch(file.sha256)
         if self.objects.stat(keys.raw(self.dataset, file.sha256)) is None:
             self.objects.put_file(keys.raw(self.dataset, file.sha256), file.path, progress)
         sidecar = {k: v for k, v in asdict(file).items() if k != "path"}
         sidecar["received_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         self.objects.create(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar))
+
+    def touch(self, sha256: str) -> None:
+        """Kept bytes are in use again."""
+        with suppress(NotFound):
+            key = keys.raw_sidecar(self.dataset, sha256)
+            self.objects.put(key, self.objects.get(key))
 
     def fetch(self, file: RawFile, folder: Path, progress: Progress | None = None) -> Path:
         """A local copy of kept bytes, verified.

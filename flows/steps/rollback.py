@@ -83,12 +83,12 @@ def _version_before(reference: Reference, history: list[DatasetVersion]) -> Data
     """The one that was loaded before the rows that are served now; another rollback goes one further back."""
     if history:
         standing = history[0].load.rollback.get("to", history[0].number)
-        earlier = [v for v in history if v.number < standing and not v.load.rollback]
+        earlier = [v for v in history if v.number < standing and not v.load.rollback and v.expired is None]
         if earlier:
             return earlier[0]
     raise NotFound(
         f"{reference} has no earlier version to go back to",
-        where=f"versions there: {', '.join(str(v.number) for v in history) or 'none'}",
+        where=f"versions kept: {', '.join(str(v.number) for v in history if v.expired is None) or 'none'}",
         french=f"« {reference.name} » n'a pas de version antérieure à laquelle revenir.",
     )
 
