@@ -10,12 +10,13 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.flows import Flow
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 
-from flows import artifacts, explain, parameters
+from flows import artifacts, explain, overdue, parameters
 from flows.errors import SocleError
 from flows.flow_trail import FlowTrail
 from flows.lake.touched import noting
+from flows.who import remembered
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,11 +39,15 @@ def project_flow(function: Callable[P, Coroutine[Any, Any, R]]) -> Flow[P, Corou
         given = signature.bind_partial(*args, **kwargs).arguments
         if not is_top():
             return await function(**check(given))  # type: ignore[call-arg]
-        with noting() as touched:
+        with remembered(), noting() as touched:
             return await top(given, FlowTrail(touched))
 
     async def top(given: dict[str, Any], trail: FlowTrail) -> Any:
         """A run that somebody asked for: on record in the audit trail, and explained when it fails."""
+        if (newer := await overdue.overtaken_by()) is not None:
+            return Cancelled(
+                message=f"Pas exécutée : elle est en retard, et celle prévue le {newer:%d/%m/%Y à %H:%M} UTC fait le même travail."
+            )
         try:
             own = parameters.own_project(given)
             await trail.begin(function.__name__, own, given)

@@ -6,6 +6,9 @@ that with the run (docs/ops/proxy.md). Without a proxy nobody knows, and it is t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -24,7 +27,22 @@ class Asked:
     """See flows.lake.trail.Entry."""
 
 
+_asked: ContextVar[Asked | None] = ContextVar("socle_asked", default=None)
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """For the flow runs that this one starts: Prefect does not say of those who asked for them."""
+    token = _asked.set(asked())
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
 def asked() -> Asked:
+    if (known := _asked.get()) is not None:
+        return known
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is None:
