@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.platform", "tests.s3"]
+pytest_plugins = ["tests.platform", "tests.s3", "tests.stack"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
