@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     s3_connect_timeout_s: float = Field(5.0, gt=0)
     s3_read_timeout_s: float = Field(60.0, gt=0)
     s3_retries: int = Field(4, ge=0)
-    """Attempts after the first, with exponential back-off from 0.2 s."""
+    """Attempts after the first while the service has never answered, with exponential back-off from 0.2 s."""
+    s3_patience_s: float = Field(120.0, ge=0)
+    """How long a request is tried again once the service has answered; 0: `s3_retries` attempts then, too."""
     s3_keys_folder: Path | None = None
     """Holds `<project>/access_key` and `<project>/secret_key`: what runs of that project use in place of the keys above."""
     s3_principal: str = ""
@@ -179,9 +181,11 @@ class Settings(BaseSettings):
         for key in ("access_key", "secret_key"):
             path = self.s3_keys_folder / name / key
             try:
-                keys[f"s3_{key}"] = SecretStr(path.read_text(encoding="utf-8").strip())
+                value, reason = path.read_text(encoding="utf-8").strip(), "the file is empty"
             except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                value, reason = "", (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
+            keys[f"s3_{key}"] = SecretStr(value)
+            if not value:
                 raise ConfigurationError(
                     f"the S3 keys of the project {name!r} cannot be read: {reason}",
                     where=f"{path} (SOCLE_S3_KEYS_FOLDER)",

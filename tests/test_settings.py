@@ -119,3 +119,52 @@ def test_the_address_of_the_docs(setenv):
     assert load_settings().public_docs_url == "http://127.0.0.1:4201"
     setenv(SOCLE_DOCS_URL="https://socle.example.gouv.fr/docs/")
     assert load_settings().public_docs_url == "https://socle.example.gouv.fr/docs"
+
+
+def test_a_principal_that_is_the_same_for_all_is_refused(setenv):
+    setenv(**S3, SOCLE_S3_PRINCIPAL="arn:aws:iam:::user/socle")
+    assert "SOCLE_S3_PRINCIPAL" in refused()
+
+
+@pytest.fixture
+def project_keys(setenv, tmp_path):
+    """`essai` has keys of its own; what is for no project has none."""
+    (tmp_path / "essai").mkdir()
+    (tmp_path / "essai" / "access_key").write_text("cle-essai\n")
+    (tmp_path / "essai" / "secret_key").write_text("secret-essai\n")
+    setenv(**{k: v for k, v in S3.items() if "KEY" not in k}, SOCLE_S3_KEYS_FOLDER=str(tmp_path))
+    return tmp_path
+
+
+def test_each_project_has_its_own_keys(project_keys):
+    settings = load_settings()
+    own = settings.for_project("essai")
+    assert (own.s3_access_key.get_secret_value(), own.s3_secret_key.get_secret_value()) == ("cle-essai", "secret-essai")
+    assert own.model_copy(update={"s3_access_key": settings.s3_access_key, "s3_secret_key": settings.s3_secret_key}) == settings
+    assert "secret-essai" not in repr(own)
+
+
+@pytest.mark.parametrize("damage", ["absent", "empty", "not text", "a folder"])
+def test_a_project_without_its_keys_uses_nobody_elses(setenv, project_keys, damage):
+    setenv(SOCLE_S3_ACCESS_KEY="cle-publique", SOCLE_S3_SECRET_KEY="tres-secret")
+    key = project_keys / "essai" / "secret_key"
+    key.unlink()
+    if damage == "a folder":
+        key.mkdir()
+    elif damage != "absent":
+        key.write_bytes({"empty": b"\n", "not text": b"\xff"}[damage])
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings().for_project("essai")
+    assert str(key) in str(caught.value) and "tres-secret" not in str(caught.value)
+
+
+def test_without_keys_of_its_own_nothing_is_asked_anonymously(project_keys):
+    from flows.lake import Lake
+
+    with pytest.raises(ConfigurationError, match="keys of its own"):
+        Lake(load_settings()).bucket("essai")
+
+
+def test_a_folder_lake_needs_no_keys(setenv, tmp_path):
+    setenv(SOCLE_STORAGE=tmp_path.as_uri(), SOCLE_S3_KEYS_FOLDER=str(tmp_path / "absent"))
+    assert load_settings().for_project("essai") == load_settings()

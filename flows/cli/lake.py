@@ -73,11 +73,15 @@ def _resolve(text: str) -> tuple[Any, Lake]:
 
     reference = parse(text)
     with open_run(reference.project) as run:
-        require_bucket(run)
         if reference.name in run.project.datasets:
             if reference.alias:
                 raise NotFound(f"{text}: a dataset has no {reference.alias}", hint=f"{reference.project}/{reference.name}@N")
-            return Dataset(run.lake, reference.project, reference.name).resolve(reference), run.lake
+            try:
+                return Dataset(run.lake, reference.project, reference.name).resolve(reference), run.lake
+            except NotFound:
+                require_bucket(run)  # not before: those whom a dataset is shared with may not ask for its bucket
+                raise
+        require_bucket(run)
         if reference.name in run.project.models:
             return Models(run.lake, reference.project, reference.name).resolve(reference), run.lake
         names = [*run.project.datasets, *run.project.models]

@@ -144,6 +144,18 @@ def test_a_shared_dataset_is_read_and_nothing_else_of_its_project(world: World) 
         Trail(world.lake("voisin"), "essai").stems(version.at.date())
 
 
+def test_whoever_a_dataset_is_shared_with_sees_it_with_socle_show(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    from flows.cli.lake import show
+
+    with world.environment("voisin"):
+        show("essai/demandes@1", rows=2, json=True)
+        assert json.loads(capsys.readouterr().out)["version"]["number"] == 1
+        with pytest.raises(StorageError, match="refuses access"):
+            show("essai/demandes-privees@1")
+        with pytest.raises(StorageError, match="refuses access"):
+            show("essai/theme@1")
+
+
 def test_the_reader_reads_everything_and_writes_nothing(world: World) -> None:
     for project in (*PROJECTS, "commun"):
         objects = world.lake("lecteur").bucket(project)
