@@ -53,6 +53,10 @@ class ConfigurationError(SocleError):
     exit_code = 2
 
 
+class BadParameter(ConfigurationError):
+    """What a run was asked to do cannot be: a value of its form is wrong."""
+
+
 class NotFound(ConfigurationError):
     """A reference names something that is not there."""
 

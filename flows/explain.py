@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.errors import (
+    BadParameter,
     ConfigurationError,
     Conflict,
     NotFound,
@@ -44,6 +45,13 @@ EXPLANATIONS: list[tuple[type[BaseException], Explanation]] = [
         Explanation(
             "Un contrôle ou une règle du projet a dit non. Ce qui était publié le reste.",
             "Corriger les données à la source, ou faire changer la règle par l'ingénieur du projet, puis relancer.",
+        ),
+    ),
+    (
+        BadParameter,
+        Explanation(
+            "Une valeur du formulaire n'est pas possible.",
+            "Corriger cette valeur : menu ⋮ en haut à droite, « Copy to new run », puis relancer.",
         ),
     ),
     (

@@ -6,6 +6,7 @@ Steps are closures, so that Prefect never sees (or stores) what they are given: 
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -30,11 +31,17 @@ _meter: ContextVar[Meter | None] = ContextVar("socle_meter", default=None)
 async def step(title: str, work: Callable[..., Result], *arguments: object) -> Result:
     """Run `work(*arguments)` in a thread as one task, shown under `title` (French) in the UI."""
 
-    @task(name=work.__name__, task_run_name=title.replace("{", "(").replace("}", ")"), cache_policy=NO_CACHE, persist_result=False)
+    @task(name=work.__name__, task_run_name=_label(title), cache_policy=NO_CACHE, persist_result=False)
     async def run() -> Result:
         return await anyio.to_thread.run_sync(lambda: work(*arguments))
 
     return await run()
+
+
+def _label(title: str) -> str:
+    """As a task's name: braces would be a template, and the picture of a run has no letters with accents (it leaves them out)."""
+    plain = "".join(c for c in unicodedata.normalize("NFD", title) if not unicodedata.combining(c))
+    return plain.replace("{", "(").replace("}", ")")
 
 
 @asynccontextmanager

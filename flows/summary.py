@@ -12,7 +12,7 @@ from typing import Any
 from flows import explain, links
 from flows.errors import NotFound
 from flows.lake import keys
-from flows.quality.docs import VERDICTS, number, reasons, sentence
+from flows.quality.docs import VERDICTS, counted, number, reasons, sentence
 from flows.quality.results import CheckReport
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome
@@ -63,8 +63,8 @@ def _overall(result: RunResult) -> str:
 def dataset_text(run: Run, outcome: LoadOutcome) -> str:
     title = run.project.datasets[outcome.dataset].title
     lines = [f"### {title}"]
-    version = f"version {outcome.version.number}" if outcome.version else "aucune version"
-    lines.append(f"`{run.project.name}/{outcome.dataset}` : **{ACTIONS[outcome.action]}**, {version} est servie.")
+    served = f"la version {outcome.version.number} est servie" if outcome.version else "aucune version n'est encore servie"
+    lines.append(f"`{run.project.name}/{outcome.dataset}` : **{ACTIONS[outcome.action]}**, {served}.")
     if outcome.report:
         lines += [report_text(outcome.report), f"[Voir tous les contrôles]({links.data_docs(run.settings, outcome.report)})"]
         if outcome.action == "loaded" and outcome.previous:
@@ -72,7 +72,7 @@ def dataset_text(run: Run, outcome: LoadOutcome) -> str:
             before = outcome.previous.load.rows.get("total", 0)
             lines.append(f"Lignes au total : {now}, contre {number(before)} dans la version {outcome.previous.number}.")
     if outcome.refused:
-        lines.append("**À faire** : corriger la source ou la règle en cause, puis relancer. La version précédente reste servie.")
+        lines.append("**À faire** : corriger la source ou la règle en cause, puis relancer. Ce qui était publié le reste.")
     return "\n\n".join(lines)
 
 
@@ -81,8 +81,8 @@ def report_text(report: CheckReport) -> str:
     rows = report.rows
     lines = [
         f"**{name}.** {meaning}",
-        f"{number(rows['read'])} lignes lues, {number(rows['kept'])} gardées, {number(rows['refused'])} écartées ; "
-        f"{report.passed} contrôles satisfaits sur {len(report.results)}.",
+        f"{counted(rows['read'], 'ligne lue')}, {counted(rows['kept'], 'gardée')}, {counted(rows['refused'], 'écartée')} ; "
+        f"{counted(report.passed, 'contrôle satisfait')} sur {len(report.results)}.",
     ]
     return "\n\n".join(lines + [f"- {reason}" for reason in reasons(report)])
 
@@ -184,8 +184,8 @@ def _todo(run: Run, result: RunResult) -> list[str]:
         if outcome.refused:
             lines.append(f"**{outcome.dataset}** : corriger les données à la source, ou la règle en cause, puis relancer.")
         elif verdict == "quarantined" and outcome.report:
-            refused = number(outcome.report.rows["refused"])
-            lines.append(f"**{outcome.dataset}** : regarder les {refused} lignes écartées, et les faire corriger à la source.")
+            refused = counted(outcome.report.rows["refused"], "ligne écartée")
+            lines.append(f"**{outcome.dataset}** : regarder ce qui a été écarté ({refused}), et le faire corriger à la source.")
         elif verdict == "warned":
             lines.append(f"**{outcome.dataset}** : regarder les contrôles non satisfaits ; la version est publiée quand même.")
     lines += [f"**{m.model}** : régler d'abord ce qui bloque ses données." for m in result.models if m.action == "waiting"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flows.errors import ConfigurationError
+from flows.errors import BadParameter
 
 FORM = re.compile(r"(?:(?P<project>[a-z][a-z0-9-]*)/)?(?P<name>[a-z][a-z0-9-]*)(?:@(?P<selector>[a-z]+|[0-9]{1,9}))?")
 ALIASES = ("champion", "candidate")
@@ -25,10 +25,10 @@ class Reference:
 
 
 def parse_own(text: str, project: str) -> Reference:
-    """A reference of this project. Raises: ConfigurationError also for one of another project."""
+    """A reference of this project. Raises: BadParameter also for one of another project."""
     reference = parse(text, project)
     if reference.project != project:
-        raise ConfigurationError(
+        raise BadParameter(
             f"{text!r} is not of the project {project!r}",
             hint=f"write {reference.name}",
             french=f"« {text} » n'est pas du projet « {project} ».",
@@ -37,21 +37,21 @@ def parse_own(text: str, project: str) -> Reference:
 
 
 def parse(text: str, project: str | None = None) -> Reference:
-    """Raises: ConfigurationError if the text is not a reference, or names no project and none is current."""
+    """Raises: BadParameter if the text is not a reference, or names no project and none is current."""
     match = FORM.fullmatch(text)
     if not match:
-        raise ConfigurationError(
+        raise BadParameter(
             f"{text!r} is not a reference",
             hint="write project/name, project/name@3 or project/model@champion",
             french="Cette version n'est pas de la forme « nom » ou « nom@3 ».",
         )
     owner, selector = match["project"] or project, match["selector"]
     if owner is None:
-        raise ConfigurationError(f"{text!r} names no project", hint=f"write project/{text}")
+        raise BadParameter(f"{text!r} names no project", hint=f"write project/{text}")
     if selector is None or selector == "latest":
         return Reference(owner, match["name"])
     if selector.isdigit():
         return Reference(owner, match["name"], version=int(selector))
     if selector in ALIASES:
         return Reference(owner, match["name"], alias=selector)
-    raise ConfigurationError(f"{text!r}: no alias {selector!r}", hint="a number, latest, " + " or ".join(ALIASES))
+    raise BadParameter(f"{text!r}: no alias {selector!r}", hint="a number, latest, " + " or ".join(ALIASES))

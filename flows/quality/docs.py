@@ -18,7 +18,7 @@ VERDICTS = {
     "passed": ("Conforme", "ok", "Tous les contrôles critiques sont satisfaits. La version est publiée."),
     "warned": ("Publié avec réserves", "warn", "La version est publiée, mais des contrôles ne sont pas satisfaits."),
     "quarantined": ("Publié, lignes écartées", "warn", "Les lignes non conformes sont en quarantaine ; le reste est publié."),
-    "refused": ("Refusé", "bad", "Rien n'a changé pour les lecteurs : la version précédente reste servie."),
+    "refused": ("Refusé", "bad", "Rien n'a changé pour les lecteurs : ce qui était publié le reste."),
 }
 SEVERITIES = {"critical": "critique", "warning": "alerte", "info": "information"}
 SENTENCES = {
@@ -81,11 +81,11 @@ def reasons(report: CheckReport) -> list[str]:
         if r.error:
             lines.append(f"« {sentence(r)} » n'a pas pu être évalué : {r.error}")
         else:
-            found = f"{number(r.unexpected)} ligne(s) en cause" if r.unexpected is not None else f"constaté : {number(r.observed)}"
+            found = f"{counted(r.unexpected, 'ligne')} en cause" if r.unexpected is not None else f"constaté : {number(r.observed)}"
             lines.append(f"Non satisfait : {sentence(r)} ({found})")
     failed = {r.rule for r in report.failed}
     refused = sorted(report.refused_by_rule.items(), key=lambda item: -item[1])
-    lines += [f"{number(count)} ligne(s) écartée(s) : {rule(name, report.results)}" for name, count in refused if name not in failed]
+    lines += [f"{counted(count, 'ligne écartée')} : {rule(name, report.results)}" for name, count in refused if name not in failed]
     if not report.rows["kept"]:
         lines.append("Aucune ligne ne reste après les contrôles")
     return lines
@@ -104,6 +104,11 @@ def number(value: Any, digits: int = 3) -> str:
         return str(value) if len(str(value)) < 200 else str(value)[:199] + "…"
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}".rstrip("0").rstrip(".")
     return text.replace(",", "\u202f").replace(".", ",")
+
+
+def counted(count: int, words: str) -> str:
+    """`3, "ligne écartée"` -> `3 lignes écartées`. In French, nought and one are singular."""
+    return f"{number(count)} " + (" ".join(f"{word}s" for word in words.split()) if count > 1 else words)
 
 
 def render(report: CheckReport, title: str) -> str:

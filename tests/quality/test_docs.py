@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.quality.docs import number, reasons, render, rule, sentence
+from flows.quality.docs import counted, number, reasons, render, rule, sentence
 from flows.quality.results import CheckReport, CheckResult
 
 EVIL = "<script>alert(1)</script>\" onmouseover='x' &lt; {{ 7*7 }} {% raw %}"
@@ -120,7 +120,7 @@ def test_figures_of_the_page():
 
 @pytest.mark.parametrize(
     ("verdict", "title"),
-    [("passed", "Conforme"), ("warned", "réserves"), ("quarantined", "écartées"), ("refused", "version précédente reste servie")],
+    [("passed", "Conforme"), ("warned", "réserves"), ("quarantined", "écartées"), ("refused", "ce qui était publié le reste")],
 )
 def test_every_verdict_has_its_words(verdict, title):
     assert title in Page(render(report(verdict=verdict), "Titre")).text
@@ -184,11 +184,15 @@ def test_reasons_name_critical_failures_and_rows_set_aside():
         )
     )
     text = "\n".join(found)
-    assert "1\u202f200 ligne(s) en cause" in text and "constaté : 0,5" in text and "motif illisible" in text
-    assert "3 ligne(s) écartée(s) : « id » manque" in text and "Aucune ligne ne reste" in text
+    assert "1\u202f200 lignes en cause" in text and "constaté : 0,5" in text and "motif illisible" in text
+    assert "3 lignes écartées : « id » manque" in text and "Aucune ligne ne reste" in text
     assert "alerte" not in text
 
 
 def test_a_report_travels_as_json():
     before = evil_report()
     assert CheckReport.from_json(before.to_json()) == before
+
+
+def test_nought_and_one_are_singular() -> None:
+    assert [counted(n, "ligne lue") for n in (0, 1, 2, 1200)] == ["0 ligne lue", "1 ligne lue", "2 lignes lues", "1\u202f200 lignes lues"]

@@ -43,7 +43,7 @@ def test_a_run_shows_its_result_in_french_with_links_that_open(platform: Platfor
     assert run["state_type"] == "COMPLETED", run["state"]
     (summary,) = platform.artifacts("resume-essai")[:1]
     assert "Tout s'est bien passé" in summary["data"]
-    assert "90 lignes lues, 90 gardées, 0 écartées" in summary["data"]
+    assert "90 lignes lues, 90 gardées, 0 écartée" in summary["data"]
     links = [part.split(")")[0] for part in summary["data"].split("](")[1:]]
     assert len(links) == 2
     for link in links:
