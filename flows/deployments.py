@@ -51,6 +51,8 @@ FLOWS = {
         "Fait le ménage : ce que rien n'utilise plus et dont la durée de garde est passée.", at_once=1, on_schedule=(("dry_run", False),)
     ),
 }
+LOST = "Plus aucun signe de vie de cette exécution : son processus ou sa machine s'est arrêté."
+"""Message of the state of a run that is closed because nobody works on it any more."""
 FORM = {
     "project": ("Projet", "Le projet de ce déploiement."),
     "dataset": ("Jeu de données", "Laisser vide pour tous les jeux de données du projet."),

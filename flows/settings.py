@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     """Where docs/ops/ is published, for links in messages; empty: messages name the file."""
     late_after_min: float = Field(15, gt=0, le=1440)
     """Minutes that a run may wait beyond its time before somebody is told."""
-    lost_after_min: float = Field(10, ge=2, le=1440)
+    lost_after_min: float = Field(10, ge=1, le=1440)
     """Minutes without a sign of life after which a run is closed as crashed."""
     drain_min: float = Field(30, ge=0, le=1440)
     """Minutes that a worker which is asked to end gives its runs to finish; what is left then is handed back."""

@@ -18,6 +18,8 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
     origins = {f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.ui_url.rstrip("/")} - {""}
     wanted = {
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(sorted(origins)),  # no page of elsewhere may use the API
+        # In memory by default: a restart of the server would keep the places of runs that ended with it taken for ever.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(round(settings.runs_kept_days * DAY_S)),

@@ -22,6 +22,8 @@ import psutil
 from flows.errors import ConfigurationError, SystemFailure
 
 STOP_S = 15.0  # seconds that a process has to end by itself
+RESTARTS, WITHIN_S = 6, 600.0  # a process that ended by itself is started again so often in so many seconds, not more
+PAUSE_S = 0.5  # before it is started again, doubled each time
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _LIBC = ctypes.CDLL(None)
 TAIL = 15  # lines of a log that are shown when its process dies
@@ -33,16 +35,20 @@ class Processes:
     """Where their output goes, a file each; None: where ours goes."""
     environment: dict[str, str]
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    commands: dict[str, tuple[list[str], dict[str, str] | None]] = field(default_factory=dict)
+    revived: dict[str, list[float]] = field(default_factory=dict)
+    """When each of them was started again."""
     folders: list[tempfile.TemporaryDirectory[str]] = field(default_factory=list)
 
     def start(self, name: str, command: list[str], extra: dict[str, str] | None = None) -> None:
         """In a session of its own, so that Ctrl-C in the terminal reaches only us, and we end things in order. On Linux the
         kernel ends it if we are killed."""
+        self.commands[name] = (command, extra)
         with contextlib.ExitStack() as stack:
             log = None
             if self.logs is not None:
                 self.logs.mkdir(parents=True, exist_ok=True)
-                log = stack.enter_context((self.logs / f"{name}.log").open("wb"))
+                log = stack.enter_context((self.logs / f"{name}.log").open("ab" if name in self.revived else "wb"))
             self.started[name] = subprocess.Popen(
                 command,
                 env=self.environment | (extra or {}),
@@ -72,6 +78,32 @@ class Processes:
         for name, process in self.started.items():
             if process.poll() is not None:
                 raise SystemFailure(f"{name} ended (exit code {process.returncode}):\n{self._tail(name)}", where=self._where(name))
+
+    def revive(self, say: Callable[[str], None]) -> None:
+        """Start again what ended by itself: the others, and the runs that go on, wait for it and are not ended with it.
+
+        Raises: SystemFailure with the end of its log if that does not last.
+        """
+        for name, process in list(self.started.items()):
+            if process.poll() is None:
+                continue
+            recent = [moment for moment in self.revived.get(name, []) if time.monotonic() - moment < WITHIN_S]
+            if len(recent) >= RESTARTS:
+                often = f"{RESTARTS + 1} times within {WITHIN_S / 60:.0f} minutes"
+                raise SystemFailure(f"{name} ended {often} (exit code {process.returncode}):\n{self._tail(name)}", where=self._where(name))
+            say(f"{name} ended (exit code {process.returncode}) and is started again. {self._where(name)}".rstrip())
+            time.sleep(PAUSE_S * 2 ** len(recent))
+            self.revived[name] = [*recent, time.monotonic()]
+            self.start(name, *self.commands[name])
+
+    def drain(self, name: str, limit_s: float) -> None:
+        """Ask one of them to end when it has nothing left to do. Another signal to us ends the waiting."""
+        process = self.started.get(name)
+        if process is None or process.poll() is not None:
+            return
+        with contextlib.suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(limit_s + STOP_S)
 
     def stop(self) -> None:
         """The last started first; whatever is left of a process and its descendants after STOP_S is killed."""

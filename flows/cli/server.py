@@ -38,7 +38,7 @@ def up(
 
     from flows.cli import processes
     from flows.cli.embedded import UP_FILE, prefect_defaults
-    from flows.cli.worker import environment, stop_on_signals, watch
+    from flows.cli.worker import Ending, end, environment, stop_on_signals, watch
     from flows.settings import load_settings
 
     if docs_port is not None:
@@ -57,8 +57,8 @@ def up(
         note.write_text(f'{{"api": "{api}"}}', encoding="utf-8")
         _say(settings, port, json)
         watch(children)
-    except KeyboardInterrupt:
-        typer.echo("Stopping …", err=True)
+    except Ending as ending:
+        end(children, settings, ending)
     finally:
         note.unlink(missing_ok=True)
         children.stop()

@@ -58,8 +58,8 @@ def worker(
             display.as_json({"projects": projects or known, "limit": limit, "on": on.value})
             sys.stdout.flush()
         watch(children)
-    except KeyboardInterrupt:
-        typer.echo("Stopping …", err=True)
+    except Ending as ending:
+        end(children, settings, ending)
     finally:
         children.stop()
 
@@ -76,8 +76,14 @@ def start_worker(
     """A Prefect worker. One whose runs are processes gets a warm process that they are forked from."""
     from flows.deploy.pools import POOLS
 
-    extra = _warm(children) if on is On.process else _for_containers(settings, on)
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOLS[on.value], "--type", on.value]
+    if on is On.process:
+        extra = _warm(children)
+        command = [sys.executable, "-m", "flows.worker.process", "--drain-s", f"{settings.drain_min * 60:g}"]
+        command += ["--lost-s", f"{settings.lost_after_min * 60:g}"]
+    else:
+        extra = _for_containers(settings, on)
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--type", on.value]  # containers outlive it
+    command += ["--pool", POOLS[on.value]]
     command += [word for project in projects or () for word in ("--work-queue", project)]
     command += ["--limit", str(limit)] if limit else []
     command += ["--name", name] if name else []
@@ -133,27 +139,45 @@ def environment(settings: Settings, api: str) -> dict[str, str]:
         "PREFECT_API_URL": api,
         "SOCLE_ROOT": str(settings.root),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # seconds; a run whose heartbeats stop is closed by an automation
         "PREFECT_LOGGING_EXTRA_LOGGERS": "",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # the worker runs `prefect` by name
     }
 
 
+class Ending(KeyboardInterrupt):
+    """We were asked to end. `drain`: what runs may finish (SIGTERM); otherwise (Ctrl-C) it is handed back now."""
+
+    def __init__(self, *, drain: bool) -> None:
+        super().__init__()
+        self.drain = drain
+
+
 def stop_on_signals() -> None:
-    """SIGTERM like Ctrl-C. Set even if a script's `&` made SIGINT ignored, so that our children do not inherit that."""
+    """Set even if a script's `&` made SIGINT ignored, so that our children do not inherit that."""
     import signal
 
     def stop(signum: int, frame: Any) -> None:
-        raise KeyboardInterrupt
+        raise Ending(drain=signum == signal.SIGTERM)
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
+
+
+def end(children: Processes, settings: Settings, ending: Ending) -> None:
+    """Say so and, if there is time, let the worker's runs finish; `children.stop()` does the rest."""
+    if ending.drain:
+        typer.echo(f"Stopping; runs that go on have {settings.drain_min:g} min to finish. Ctrl-C or SIGTERM hands them back now.", err=True)
+        children.drain("worker", settings.drain_min * 60)
+    else:
+        typer.echo("Stopping …", err=True)
 
 
 def watch(children: Processes) -> None:
     import time
 
     while True:
-        children.check()
+        children.revive(lambda text: typer.echo(text, err=True))
         time.sleep(1)
 
 

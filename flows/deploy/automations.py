@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.deploy import pools
 from flows.deploy.plan import Kind, pages
-from flows.deployments import FLOWS
+from flows.deployments import FLOWS, LOST
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 TAG = "socle"
 BLOCK = "socle-notifier"
 RUN = "prefect.flow-run."
-LOST = "Plus aucun signe de vie de cette exécution : son processus ou sa machine s'est arrêté."
 NOT_CANCELLED = "Annulation constatée : son processus ou sa machine ne répond plus."
 ENDED = [RUN + name for name in ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled")]
 WAITS_AGAIN = [RUN + name for name in ("Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot", "Late", "Paused", "Suspended")]

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "SOCLE_S3_ACCESS_KEY_FILE": f"{SECRETS}/s3_access_key",
     "SOCLE_S3_SECRET_KEY_FILE": f"{SECRETS}/s3_secret_key",
     "SOCLE_DOCS_URL": "{{ $SOCLE_DOCS_URL }}",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # seconds, as in flows/cli/worker.py
 }
 """Of a run in a container. Keys come as files, never as values: those would be in the job's description for all to read."""
 FROM_WORKER = {"type": "null", "description": "Filled in by the worker from its environment."}

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from flows.deployments import LOST
 from flows.errors import ConfigurationError, SocleError
 from flows.settings import Settings
 from flows.validation import load_project
 
 PARIS = ZoneInfo("Europe/Paris")
 MOST = 1500  # characters of one text that others wrote
-LOST = "Plus aucun signe de vie"  # what the message of a run begins with that the server closed (flows/deploy/automations.py)
 ALL = re.compile(r"@(?=all\b|channel\b|here\b|room\b)", re.IGNORECASE)
 
 Text = Annotated[str, BeforeValidator(lambda value: ALL.sub("@\u200b", str(value if value is not None else ""))[:MOST])]
@@ -98,7 +98,7 @@ class Alerts(BaseModel):
 
 def of_run(settings: Settings, body: Any) -> Message:
     event = _parsed(RunEvent, body)
-    kind = "lost" if event.kind == "crashed" and event.message.startswith(LOST) else event.kind
+    kind = "lost" if event.kind == "crashed" and event.message == LOST else event.kind
     said = KINDS[kind]
     about = _project(settings, event.project)
     lines = [f"L'exécution « {event.flow} » du projet {about} {said.what}{_since(kind, event.due)}."]
