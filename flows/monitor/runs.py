@@ -18,7 +18,7 @@ from typing import Any
 
 from flows.deployments import FLOWS
 from flows.monitor import Samples
-from flows.monitor.api import PrefectApi
+from flows.monitor.api import PAGE, PrefectApi
 from flows.monitor.schedules import Times, times
 from flows.project import NAME
 
@@ -134,17 +134,23 @@ class Runs:
 
     def _look_up(self) -> None:
         """Of deployments that did not run, or did not succeed, within the window: their latest such runs, once."""
-        for deployment, key in self.plan.keys.items():
-            if deployment in self.looked_up:
-                continue
-            for known, states in ((self.last, ENDED), (self.last_success, ("completed",))):
-                if key in known:
-                    continue
-                wanted = {"deployment_id": {"any_": [deployment]}, "state": _types(states), "end_time": {"is_null_": False}}
-                for run in self.api.ask("flow_runs/filter", {"flow_runs": TOP | wanted, "sort": "END_TIME_DESC", "limit": 1}):
-                    if ended := self._as_ended(run):
-                        self._remember(ended)
-            self.looked_up.add(deployment)
+        new = [deployment for deployment in self.plan.keys if deployment not in self.looked_up]
+        for known, states in ((self.last, ENDED), (self.last_success, ("completed",))):
+            unknown = [deployment for deployment in new if self.plan.keys[deployment] not in known]
+            for start in range(0, len(unknown), PAGE):
+                self._look_up_some(unknown[start : start + PAGE], states)
+        self.looked_up |= set(new)
+
+    def _look_up_some(self, deployments: list[str], states: Iterable[str]) -> None:
+        """The newest page of all of them together; those that others crowded out are asked for again."""
+        while deployments:
+            wanted = {"deployment_id": {"any_": deployments}, "state": _types(states), "end_time": {"is_null_": False}}
+            found = self.api.ask("flow_runs/filter", {"flow_runs": TOP | wanted, "sort": "END_TIME_DESC", "limit": PAGE})
+            for run in found:
+                if ended := self._as_ended(run):
+                    self._remember(ended)
+            seen = {run["deployment_id"] for run in found}
+            deployments = [d for d in deployments if d not in seen] if len(found) == PAGE else []
 
     def _add_ended(self, samples: Samples, now: float) -> None:
         by_key: dict[Key, list[Ended]] = {key: [] for key in self.plan.known}

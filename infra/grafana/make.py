@@ -150,18 +150,18 @@ OPS: list[tuple[str, list[Panel]]] = [
     ),
 ]
 MINE = '{project="$project"}'
-FRENCH_STATES = {"completed": "réussi", "failed": "échoué", "crashed": "interrompu", "cancelled": "annulé"}
+FRENCH_STATES = {"completed": "réussie", "failed": "échouée", "crashed": "interrompue", "cancelled": "annulée"}
 TEAM: list[tuple[str, list[Panel]]] = [
     (
         "En ce moment",
         [
             table(
-                "Dernier passage de chaque traitement",
+                "Dernière exécution de chaque traitement",
                 "",
                 f"socle_run_last_state{MINE} == 1",
                 {"flow": "Traitement", "state": "Résultat"},
                 "short",
-                "Comment le dernier passage de chaque traitement s'est terminé.",
+                "Comment la dernière exécution de chaque traitement s'est terminé.",
                 width=8,
             ),
             table(
@@ -174,7 +174,7 @@ TEAM: list[tuple[str, list[Panel]]] = [
                 width=8,
             ),
             table(
-                "Prochain passage prévu",
+                "Prochaine exécution prévue",
                 "Dans",
                 f"socle_schedule_next_timestamp_seconds{MINE} - time()",
                 {"flow": "Traitement"},
@@ -270,10 +270,10 @@ TEAM: list[tuple[str, list[Panel]]] = [
             ),
             Panel("Taille du modèle servi", {"{{model}}": f"socle_model_size_bytes{MINE}"}, unit="bytes"),
             Panel(
-                "Durée des passages",
+                "Durée des exécutions",
                 {"{{flow}}": 'socle_run_duration_seconds{project="$project",statistic="median"}'},
                 unit="s",
-                text="Médiane de ceux qui se sont terminés dans les dernières 24 heures.",
+                text="Médiane de celles qui se sont terminées dans les dernières 24 heures.",
             ),
         ],
     ),

@@ -65,6 +65,21 @@ def test_the_past_is_looked_up_once(server):
     assert server.asked["flow_runs/filter"] - before == 3  # ended, begun, due
 
 
+def test_deployments_that_others_crowd_out_of_a_page_are_found_all_the_same(server):
+    now = time.time()
+    busy, quiet = server.deploy("affaire", "pipeline"), server.deploy("calme", "pipeline")
+    for number in range(450):
+        server.run(busy, "FAILED", now - 100 * HOUR - number)
+    server.run(busy, "COMPLETED", now - 300 * HOUR)
+    server.run(quiet, "COMPLETED", now - 400 * HOUR)
+    looking = view(server)
+    found = looking.collect()
+    success = found.values["socle_run_last_success_timestamp_seconds"]
+    assert {dict(k)["project"]: v for k, v in success.items()} == pytest.approx({"affaire": now - 300 * HOUR, "calme": now - 400 * HOUR})
+    assert value(found, "socle_run_last_state", project="affaire", flow="pipeline", state="failed") == 1
+    assert server.asked["flow_runs/filter"] <= 3 + 4
+
+
 def test_a_later_success_takes_the_place_of_a_failure(server):
     now, deployment = time.time(), server.deploy("essai", "pipeline")
     server.run(deployment, "FAILED", now - 60)

@@ -1,0 +1,265 @@
+"""Prometheus and Alertmanager, from Debian, beside a real platform: what is exported, asked and told is really so.
+
+Grafana cannot be run here: its expressions are asked of Prometheus itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from flows.monitor.catalogue import METRICS
+from tests.conftest import REPOSITORY
+from tests.monitor.files import OTHERS, PROMETHEUS, expressions, named
+from tests.platform import Platform, free_port
+
+pytestmark = pytest.mark.services
+
+START_S, TOLD_S = 90, 120
+NOT_ALWAYS = {
+    "socle_model_training_energy_kwh": "no training measured it",
+    "socle_certificate_expiry_timestamp_seconds": "nothing is served over TLS here",
+    "socle_dataset_fresh_limit_seconds": "the project declares none",
+    "socle_dataset_refused_ratio_usual": "there is one load only",
+}
+
+
+def need(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        reason = f"{program} is not installed: apt-get install prometheus prometheus-alertmanager"
+        if os.environ.get("CI", "").lower() in ("true", "1"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return found
+
+
+def checked(program: str, *arguments: str, given: bytes | None = None) -> str:
+    done = subprocess.run([need(program), *arguments], input=given, capture_output=True, check=False, timeout=120)
+    said = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == 0, said
+    return said
+
+
+# -- files
+
+
+def test_the_configurations_are_what_the_programs_read():
+    checked("promtool", "check", "config", str(PROMETHEUS / "prometheus.yml"))
+    assert "rules found" in checked("promtool", "check", "rules", str(PROMETHEUS / "alerts.yml"))
+    checked("amtool", "check-config", str(PROMETHEUS / "alertmanager.yml"))
+
+
+def test_each_alert_fires_when_it_should():
+    checked("promtool", "test", "rules", str(PROMETHEUS / "alerts_test.yml"))
+
+
+# -- processes
+
+
+@dataclass
+class Receiver:
+    """Where Alertmanager sends to: it stands for the notifier."""
+
+    told: list[dict[str, Any]] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+
+    def serve(self) -> ThreadingHTTPServer:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                receiver.paths.add(self.path)
+                receiver.told += body["alerts"]
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+
+@dataclass
+class Watched:
+    platform: Platform
+    exporter: str
+    prometheus: str
+    alertmanager: str
+    receiver: Receiver
+    stack: subprocess.Popen[bytes]
+
+    def ask(self, expression: str) -> list[dict[str, Any]]:
+        """Raises: AssertionError with what Prometheus says of an expression that it does not take."""
+        address = f"{self.prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        try:
+            answer = read(address)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{expression}: {error.read().decode()}") from None
+        assert answer["status"] == "success" and not answer.get("warnings"), answer
+        return list(answer["data"]["result"])
+
+
+def read(address: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data=data, headers={"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read() or b"null")
+
+
+def until(what: str, ready: Callable[[], Any], limit_s: float = START_S) -> Any:
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            if found := ready():
+                return found
+        except (OSError, urllib.error.URLError):
+            pass
+        assert time.monotonic() < deadline, f"{what}: not in {limit_s} s"
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def watched(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """The platform after a run and a refused load, its exporter, Prometheus and Alertmanager."""
+    for program in ("prometheus", "prometheus-alertmanager"):
+        need(program)
+    assert platform.wait(platform.trigger("pipeline/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
+    folder = tmp_path_factory.mktemp("prometheus")
+    receiver = Receiver()
+    told = receiver.serve()
+    ports = {name: str(free_port()) for name in ("SOCLE_METRICS_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SOCLE_", "PREFECT_"))} | ports
+    environment |= {
+        "SOCLE_ROOT": str(platform.root),
+        "SOCLE_DOCS_PORT": platform.docs.rpartition(":")[2],
+        "SOCLE_METRICS_RUNS_S": "5",
+        "SOCLE_METRICS_DATABASE_URL": database_of(platform),
+        "SOCLE_NOTIFY_PORT": str(told.server_port),
+        "PREFECT_API_URL": f"{platform.ui}/api",
+    }
+    log = (folder / "log").open("wb")
+    exporter = subprocess.Popen([sys.executable, "-m", "flows.metrics"], env=environment, cwd=REPOSITORY, stdout=log, stderr=log)
+    # Its own group: Ctrl-C in a terminal reaches it through us.
+    stack = subprocess.Popen([str(PROMETHEUS / "machine.sh"), str(folder / "data")], env=environment, stdout=log, stderr=log)
+    made = Watched(
+        platform,
+        *(f"http://127.0.0.1:{ports[name]}" for name in ("SOCLE_METRICS_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")),
+        receiver,
+        stack,
+    )
+    try:
+        until("every part", lambda: scraped(made).count("socle_collect_age_seconds{") == 4)
+        until("Prometheus", lambda: len(made.ask("up == 1")) == 3)
+        until("a scrape of every part", lambda: len(made.ask("socle_collect_age_seconds")) == 4)
+        yield made
+    except AssertionError:
+        print((folder / "log").read_text(errors="replace"))
+        raise
+    finally:
+        for process in (exporter, stack):
+            if process.poll() is None:
+                process.terminate()
+            process.wait(30)
+        told.shutdown()
+
+
+def scraped(watched: Watched) -> str:
+    with urllib.request.urlopen(f"{watched.exporter}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def database_of(platform: Platform) -> str:
+    for process in psutil.Process(platform.process.pid).children(recursive=True):
+        if url := process.environ().get("PREFECT_API_DATABASE_CONNECTION_URL"):
+            return url
+    raise AssertionError("the server has no database")
+
+
+def test_what_is_exported_is_what_prometheus_wants(watched):
+    text = scraped(watched)
+    assert checked("promtool", "check", "metrics", given=text.encode()) == ""
+    there = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+    assert there | set(NOT_ALWAYS) == set(METRICS)
+
+
+def test_what_is_exported_is_so(watched):
+    def one(expression: str) -> float:
+        (found,) = watched.ask(expression)
+        return float(found["value"][1])
+
+    assert one('socle_run_last_state{project="essai",flow="pipeline",state="completed"}') == 1
+    assert one('socle_runs_ended{project="essai",flow="pipeline",state="completed"}') >= 1
+    assert one('socle_schedule_period_seconds{project="essai",flow="pipeline"}') == 7 * 86_400
+    assert one('socle_workers_online{pool="socle"}') == 1
+    assert one('socle_dataset_rows{project="essai",dataset="demandes",kind="kept"}') >= 90
+    assert one('socle_project_unreadable{project="casse"}') == 1
+    assert one('socle_project_unreadable{project="essai"}') == 0
+    assert one("socle_database_bytes") > 1e6
+    assert one('socle_reachable{service="prefect"}') == one('socle_reachable{service="docs"}') == 1
+    assert one("sum(socle_storage_bytes) > 0") > 0
+    assert 0 < one('socle_model_score{project="essai",model="theme",side="test",metric="macro_f1"}') <= 1
+
+
+def test_a_run_that_fails_is_seen(watched):
+    platform = watched.platform
+    run = platform.wait(platform.trigger("ingest/essai", {"project": "essai", "dataset": "demandes"}))
+    assert run["state_type"] == "COMPLETED"
+    failing = platform.trigger("check/essai", {"project": "essai", "reference": "demandes@99"})
+    assert platform.wait(failing)["state_type"] == "FAILED"
+    until("the failed run", lambda: 'socle_run_last_state{flow="check",project="essai",state="failed"} 1.0' in scraped(watched))
+
+
+@pytest.mark.parametrize("name", expressions())
+def test_prometheus_answers_every_expression_of_alerts_and_dashboards(watched, name):
+    expression = expressions()[name]
+    watched.ask(expression)
+    exported = {series["metric"]["__name__"] for series in watched.ask('{__name__=~"socle_.+"}')}
+    assert named(expression) - OTHERS - set(NOT_ALWAYS) <= exported
+
+
+def test_prometheus_loaded_our_alerts_and_found_alertmanager(watched):
+    groups = read(f"{watched.prometheus}/api/v1/rules")["data"]["groups"]
+    assert not [rule["name"] for group in groups for rule in group["rules"] if rule.get("lastError")]
+    until("the alert of the broken project", lambda: watched.ask('ALERTS{alertname="ProjectUnreadable",project="casse"}'))
+    found = read(f"{watched.prometheus}/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
+    assert [manager["url"] for manager in found] == [f"{watched.alertmanager}/api/v2/alerts"]
+
+
+def test_alertmanager_tells_the_notifier(watched):
+    labels = {"alertname": "Disk", "severity": "critical", "place": "lake"}
+    hidden = {"alertname": "Disk", "severity": "warning", "place": "lake"}
+    notes = {"summary": "Le disque « lake » est plein.", "runbook": "docs/ops/disk.md"}
+    read(f"{watched.alertmanager}/api/v2/alerts", [{"labels": each, "annotations": notes} for each in (labels, hidden)])
+    (told,) = until("the alert", lambda: [a for a in watched.receiver.told if a["labels"]["alertname"] == "Disk"], TOLD_S)
+    assert watched.receiver.paths == {"/alertmanager"}
+    assert (told["labels"], told["annotations"], told["status"]) == (labels, notes, "firing")
+
+
+def test_both_end_with_the_script(watched):
+    """The last test of this file: nothing answers afterwards."""
+    family = psutil.Process(watched.stack.pid).children(recursive=True)
+    assert {Path(p.exe()).name for p in family if p.is_running()} >= {"prometheus", "prometheus-alertmanager"}
+    watched.stack.send_signal(signal.SIGTERM)
+    watched.stack.wait(30)
+    assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
