@@ -29,7 +29,7 @@ SENTENCES = {
     "expect_column_value_lengths_to_be_between": "« {column} » a entre {min_value} et {max_value} caractères",
     "expect_column_values_to_match_regex": "« {column} » a la forme {regex}",
     "expect_column_values_to_not_match_regex": "« {column} » ne contient pas {regex}",
-    "expect_table_row_count_to_be_between": "il y a entre {min_value} et {max_value} lignes",
+    "expect_table_row_count_to_be_between": "le nombre de lignes est entre {min_value} et {max_value}",
     "expect_column_distinct_values_to_equal_set": "« {column} » prend exactement les valeurs prévues",
     "expect_column_mean_to_be_between": "la moyenne de « {column} » est entre {min_value} et {max_value}",
 }

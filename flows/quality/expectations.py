@@ -120,10 +120,17 @@ def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], show_values: bool
         observed=observed if show_values or isinstance(observed, int | float) else None,
         checked_rows=found.get("element_count"),
         unexpected=found.get("unexpected_count"),
-        examples=[_shown(v) for v in found.get("partial_unexpected_list", [])] if show_values else [],
+        examples=[_shown(v) for v in found.get("partial_unexpected_list", []) if not _is_missing(v)] if show_values else [],
         error=_exception(answer.exception_info),
     )
     return Evaluated(result, [int(i) for i in found.get("unexpected_index_list") or []] if looks_at_rows else None)
+
+
+def _is_missing(value: Any) -> bool:
+    """Of a value that is not there, there is nothing to show."""
+    import pandas as pd
+
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def _columns(arguments: dict[str, Any]) -> list[str]:

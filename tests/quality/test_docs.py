@@ -144,7 +144,7 @@ def test_failures_come_first_the_gravest_at_the_top():
     ("kind", "arguments", "text"),
     [
         ("expect_column_values_to_not_be_null", {"column": "id"}, "« id » est toujours renseigné"),
-        ("expect_table_row_count_to_be_between", {"min_value": 3}, "il y a au moins 3 lignes"),
+        ("expect_table_row_count_to_be_between", {"min_value": 3}, "le nombre de lignes est au moins 3"),
         ("expect_column_values_to_match_regex", {"column": "a", "regex": "^{2}$"}, "« a » a la forme ^{2}$"),
         ("expect_column_kl_divergence", {"column": "a"}, "expect_column_kl_divergence:a {'column': 'a'}"),
     ],

@@ -56,6 +56,12 @@ def test_the_rows_that_do_not_meet_it(kind, arguments, wrong):
     assert found.result.level == "row" and found.result.unexpected == len(wrong)
 
 
+@pytest.mark.parametrize("column", ["texte", "age", "note", "vrai", "jour", "heure"])
+def test_a_missing_value_is_no_example(column):
+    found = check("expect_column_values_to_not_be_null", column=column)
+    assert found.result.unexpected == 1 and found.result.examples == []
+
+
 def test_integers_with_nulls_are_shown_as_integers():
     assert check("expect_column_values_to_be_between", column="age", max_value=120).result.examples == ["200"]
 
