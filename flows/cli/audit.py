@@ -150,7 +150,9 @@ def _show(entries: list[Entry], *, several: bool) -> None:
     for e in entries:
         who = e.who if e.trigger in ("login", "command") else f"{e.who} ({e.trigger})"
         asked = [e.what, *(f"{k}={v}" for k, v in e.parameters.items()), f"« {e.reason} »" if e.reason else ""]
-        wrote = [*e.wrote, *(f"{name} → @{number}" for name, number in e.moved.items()), *(f"{k}: {v}" for k, v in e.details.items())]
+        wrote = [*e.wrote, *(f"{name} → @{number}" for name, number in e.moved.items()), *(f"{name} expired" for name in e.expired)]
+        wrote += [f"{e.deleted} objects deleted"] if e.deleted else []
+        wrote += [f"{k}: {v}" for k, v in e.details.items()]
         cells = [e.started[:16].replace("T", " "), who, *([e.project] if several else []), " ".join(filter(None, asked))]
         table.add_row(
             *map(_plain, cells), _outcome(e), *("\n".join(_plain(_short(r, e.project)) for r in refs) for refs in (e.read, wrote))

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from flows.errors import NotFound, StorageError
 from flows.lake.objects import CHUNK, ObjectInfo, Progress, require_key
+from flows.lake.touched import note_deleted
 
 TEMPORARY = ".tmp-"
 
@@ -104,6 +105,7 @@ class LocalObjects:
     def delete(self, key: str) -> None:
         with _storage_errors(self._path(key)):
             self._path(key).unlink(missing_ok=True)
+        note_deleted()
 
     def _path(self, key: str) -> Path:
         require_key(key)

@@ -21,10 +21,13 @@ class Touched:
     wrote: list[str] = field(default_factory=list)
     moved: dict[str, int] = field(default_factory=dict)
     """`project/model@alias` -> number of the version that it was pointed at."""
+    expired: list[str] = field(default_factory=list)
+    deleted: int = 0
+    """Objects."""
 
     @property
     def anything(self) -> bool:
-        return bool(self.read or self.wrote or self.moved)
+        return bool(self.read or self.wrote or self.moved or self.expired or self.deleted)
 
 
 _touched: ContextVar[Touched | None] = ContextVar("socle_touched", default=None)
@@ -54,3 +57,13 @@ def note_wrote(reference: str) -> None:
 def note_moved(model: str, aliases: dict[str, int]) -> None:
     if (touched := _touched.get()) is not None:
         touched.moved |= {f"{model}@{alias}": number for alias, number in aliases.items()}
+
+
+def note_expired(reference: str) -> None:
+    if (touched := _touched.get()) is not None and reference not in touched.expired:
+        touched.expired.append(reference)
+
+
+def note_deleted() -> None:
+    if (touched := _touched.get()) is not None:
+        touched.deleted += 1

@@ -50,11 +50,15 @@ class Entry:
     wrote: list[str] = field(default_factory=list)
     moved: dict[str, int] = field(default_factory=dict)
     """`project/model@alias` -> number of the version that it was pointed at."""
+    expired: list[str] = field(default_factory=list)
+    """Versions whose rows were given up."""
+    deleted: int = 0
+    """Objects of the lake that were deleted."""
     details: dict[str, Any] = field(default_factory=dict)
 
     def concerns(self, reference: str) -> bool:
         """`reference`: project/name@3, or project/name for any version of it."""
-        numbered = (*self.read, *self.wrote, *(f"{name.partition('@')[0]}@{number}" for name, number in self.moved.items()))
+        numbered = (*self.read, *self.wrote, *self.expired, *(f"{name.partition('@')[0]}@{number}" for name, number in self.moved.items()))
         return any(found == reference or found.startswith(f"{reference}@") for found in numbered)
 
 

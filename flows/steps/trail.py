@@ -12,7 +12,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from flows.errors import Refused, SocleError, StorageError, SystemFailure
@@ -76,9 +76,7 @@ def ended(entry: Entry, touched: Touched, details: dict[str, Any], error: BaseEx
         outcome, message = ("done" if touched.anything or details else "nothing"), ""
     else:
         outcome, message = outcome_of(error), error.message if isinstance(error, SocleError) else type(error).__name__
-    return replace(
-        entry, outcome=outcome, message=message, read=touched.read, wrote=touched.wrote, moved=dict(touched.moved), details=dict(details)
-    )
+    return replace(entry, outcome=outcome, message=message, details=dict(details), **asdict(touched))
 
 
 def outcome_of(error: BaseException) -> str:

@@ -164,3 +164,15 @@ def test_refused_rows_are_not_a_version(local: Lake) -> None:
         Quarantine(local, "essai", "demandes").add(refused, "l1", "r1")
         assert Quarantine(local, "essai", "demandes").rows("l1")
     assert not touched.anything
+
+
+def test_what_is_given_up_and_deleted_is_noted(lake: Lake) -> None:
+    dataset = Dataset(lake, "essai", "demandes")
+    load(dataset, "l1", [{"id": "a", "n": 1}])
+    last = load(dataset, "l2", [{"id": "b", "n": 2}])
+    lake.bucket("essai").put("raw/demandes/x", b"x")
+    with noting() as touched:
+        dataset.expire([1], last, "retention")
+        lake.bucket("essai").delete("raw/demandes/x")
+    assert (touched.expired, touched.deleted, touched.wrote) == (["essai/demandes@1"], 1, [])
+    assert touched.anything
