@@ -79,9 +79,10 @@ def dataset_text(run: Run, outcome: LoadOutcome) -> str:
 def report_text(report: CheckReport) -> str:
     name, _, meaning = VERDICTS[report.verdict]
     rows = report.rows
+    erased = f", {counted(rows['erased'], 'laissée')} de côté (personnes effacées)" if rows.get("erased") else ""
     lines = [
         f"**{name}.** {meaning}",
-        f"{counted(rows['read'], 'ligne lue')}, {counted(rows['kept'], 'gardée')}, {counted(rows['refused'], 'écartée')} ; "
+        f"{counted(rows['read'], 'ligne lue')}, {counted(rows['kept'], 'gardée')}, {counted(rows['refused'], 'écartée')}{erased} ; "
         f"{counted(report.passed, 'contrôle satisfait')} sur {len(report.results)}.",
     ]
     return "\n\n".join(lines + [f"- {reason}" for reason in reasons(report)])

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from flows.cli import audit, deploy, lake, notify, projects, run, server, worker
+from flows.cli import audit, backup, deploy, lake, notify, projects, purge, run, server, worker
 
 app = typer.Typer(
     name="socle",
@@ -24,7 +24,9 @@ for command in (
     *worker.COMMANDS,
     *deploy.COMMANDS,
     *audit.COMMANDS,
+    *backup.COMMANDS,
     *notify.COMMANDS,
+    *purge.COMMANDS,
 ):
     app.command()(command)
 

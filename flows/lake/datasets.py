@@ -7,6 +7,7 @@ made from travels in the commit itself (LoadRecord), so the table tells its own 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
 from flows.lake.references import Reference
-from flows.lake.touched import note_read, note_wrote
+from flows.lake.touched import note_expired, note_read, note_wrote
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
 
 PREFIX = "socle."
+LINE_START = re.compile(r"^[\s\x1b\[\dm↳:]*")  # colours, arrows and numbers before a cause
 MIN_FREE = 64 << 10  # bytes; with less, a failed write is taken for a full disk
 EMPTY = 0  # Delta version of a table that was made and never loaded
 TABLE_CONFIGURATION = {
@@ -85,6 +87,8 @@ class Expiry:
 
     at: datetime
     cause: Cause
+    by: str = ""
+    """Of an erasure: the hash of whom it was for."""
 
     @property
     def french(self) -> str:
@@ -195,12 +199,15 @@ class Dataset:
     def scan(self, version: int) -> pl.LazyFrame:
         """The rows of Delta version `version`. Nothing is read until collected: do that inside `reading()`."""
         import polars as pl
+        from deltalake import DeltaTable
 
         if self.versioned and version != EMPTY:
             note_read(f"{self.project}/{self.name}@{version}")
-        # Not with our DeltaTable: Polars would take over its options, and it refuses those that only deltalake knows.
         with self._errors():
-            return pl.scan_delta(self.uri, version=version, storage_options=self.lake.reader_options)
+            # Opened by us: Polars would open it without any retries.
+            table = DeltaTable(self.uri, version=version, storage_options=self.lake.storage_options)
+            table._storage_options = None  # Polars takes them over for itself, and refuses those that only deltalake knows
+            return pl.scan_delta(table, storage_options=self.lake.reader_options)
 
     def has_checkpoint(self) -> bool:
         return self.lake.bucket(self.project).stat(keys.table_checkpoint(self.name)) is not None
@@ -221,8 +228,8 @@ class Dataset:
         try:
             yield
         except (pl.exceptions.PolarsError, DeltaError, OSError) as error:
-            text = str(error).splitlines()[0][:300]
-            if "No space left" in text:  # reading the lake writes nothing there: what is full is where the rows go
+            text = _said(error)
+            if "No space left" in str(error):  # reading the lake writes nothing there: what is full is where the rows go
                 raise
             raise StorageError(f"rows of {self.project}/{self.name} cannot be read: {text}", where=self.uri, hint="socle doctor") from None
 
@@ -268,6 +275,20 @@ class Dataset:
         """
         return self._committed(lambda: self._restore(version, based_on, record), based_on, record)
 
+    def rewrite(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord) -> DatasetVersion:
+        """Make the version after `based_on` hold exactly these rows, whatever the record's mode.
+
+        Raises: Conflict if anybody committed since `based_on`.
+        """
+        return self._committed(lambda: self._overwrite(rows, based_on, record), based_on, record)
+
+    def _overwrite(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord) -> None:
+        from deltalake import DeltaTable, write_deltalake
+
+        with self._errors():
+            table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
+            write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=_commit_properties(record))
+
     def expire(self, versions: list[int], based_on: int, cause: Cause, **more: str) -> None:
         """Say in the table's own history that the rows of these versions go. Their files are deleted afterwards: whoever goes back
         to one of them at the same moment has a conflict, and then finds it expired. The commit is no version.
@@ -281,6 +302,9 @@ class Dataset:
         with self._errors():
             table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
             table.create_write_transaction([], "append", table.schema(), commit_properties=properties)
+        if self.versioned:
+            for number in versions:
+                note_expired(f"{self.project}/{self.name}@{number}")
 
     def _committed(self, write: Callable[[], None], based_on: int, record: LoadRecord) -> DatasetVersion:
         try:
@@ -333,12 +357,12 @@ class Dataset:
         except CommitFailedError:
             raise Conflict(f"another writer committed to {self.project}/{self.name} first", where=self.uri, hint="run again") from None
         except (DeltaError, DeltaProtocolError, OSError) as error:
-            text = str(error).splitlines()[0][:300]
-            if "specified end version" in text:
+            text = _said(error)
+            if "specified end version" in str(error):
                 raise NotFound(f"{self.project}/{self.name} has no such version", where=self.uri, hint=f"socle ls {self.project}") from None
-            if "missing file" in text and "restore" in text:
+            if "missing file" in str(error) and "restore" in str(error):
                 raise Conflict(f"a version of {self.project}/{self.name} expired meanwhile", where=self.uri, hint="run again") from None
-            if "No space left" in text or self._disk_is_full():
+            if "No space left" in str(error) or self._disk_is_full():
                 raise StorageError("the disk of the lake is full", where=self.uri, hint="free some space, then run again") from None
             self._explain()
             raise StorageError(f"the table cannot be used: {text}", where=self.uri, hint="socle doctor") from None
@@ -346,13 +370,21 @@ class Dataset:
     def _explain(self) -> None:
         """Raises what the object client says of the bucket, if it fails too: deltalake does not say whether it is the key, the
         bucket or the network."""
-        if not self.lake.is_local and not self.lake.bucket(self.project).bucket_exists():
+        # A new client is not patient: deltalake has been already.
+        if not self.lake.is_local and not Lake(self.lake.settings).bucket(self.project).bucket_exists():
             name = self.lake.bucket_name(self.project)
             raise StorageError("the bucket does not exist", where=f"{name} ({self.lake.place})", hint="socle doctor --create")
 
     def _disk_is_full(self) -> bool:
         """deltalake does not always say why a local write failed."""
         return self.lake.is_local and shutil.disk_usage(self.lake.settings.lake_folder).free < MIN_FREE
+
+
+def _said(error: Exception) -> str:
+    """What failed and why, of the many lines in which deltalake and Polars say it: the first and the last."""
+    lines = [LINE_START.sub("", line).strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("<")] or [type(error).__name__]
+    return lines[0][:200] + (f" … {lines[-1][:100]}" if len(lines) > 1 else "")
 
 
 def numbered(table: DeltaTable) -> list[dict[str, Any]]:
@@ -373,7 +405,7 @@ def _expired(commits: list[dict[str, Any]]) -> dict[int, Expiry]:
     found: dict[int, Expiry] = {}
     for commit in reversed(commits):
         if PREFIX + "expired" in commit:
-            expiry = Expiry(_time(commit["timestamp"]), commit.get(PREFIX + "cause", "retention"))
+            expiry = Expiry(_time(commit["timestamp"]), commit.get(PREFIX + "cause", "retention"), commit.get(PREFIX + "by", ""))
             for number in json.loads(commit[PREFIX + "expired"]):
                 found.setdefault(number, expiry)
     return found

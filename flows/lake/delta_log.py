@@ -74,6 +74,26 @@ class DeltaLog:
         except ValueError:
             raise StorageError("a commit of the table's log is damaged", where=f"{self.objects.name}/{key}") from None
 
+    def scrub(self) -> tuple[int, int]:
+        """Take smallest and largest values out of every commit: they are values of rows; and remove the checkpoints, which repeat
+        them. Commits are written again as they were otherwise; readers go by the commits while there is no checkpoint.
+
+        Returns: how many commits had some, and how many checkpoints there were.
+        """
+        versions, changed = len(self.commits()), 0
+        for version in range(versions):
+            actions = self.actions(version)
+            if sum(map(_scrubbed, actions)):  # each of them, not only the first
+                lines = [json.dumps(action, ensure_ascii=False, separators=(",", ":")) for action in actions]
+                self.objects.put(keys.delta_commit(self.table, version), ("\n".join(lines) + "\n").encode())
+                changed += 1
+        checkpoints = [o.key for o in self.objects.list(keys.delta_log(self.table)) if ".checkpoint." in o.key]
+        if checkpoints:
+            self.objects.delete(keys.last_checkpoint(self.table))
+            for key in checkpoints:
+                self.objects.delete(key)
+        return changed, len(checkpoints)
+
     def data_files(self) -> dict[str, ObjectInfo]:
         """Path inside the table -> object, of every data file that is there, whether the log knows it or not."""
         prefix = f"{self.table}/"
@@ -109,3 +129,17 @@ def versions_with(paths: Collection[str], spans: dict[str, list[Interval]], vers
     """Those of `versions` that one of these files is part of."""
     touched = [span for path in paths for span in spans.get(path, [])]
     return [v for v in versions if any(start <= v and (end is None or v < end) for start, end in touched)]
+
+
+def _scrubbed(action: dict[str, Any]) -> bool:
+    """Whether there was something to take out of this action; counts stay."""
+    found = False
+    for kind in ("add", "remove"):
+        file = action.get(kind) or {}
+        stats = json.loads(file.get("stats") or "{}")
+        if stats.get("minValues") or stats.get("maxValues"):
+            file["stats"] = json.dumps({k: v for k, v in stats.items() if k not in ("minValues", "maxValues")})
+            found = True
+        if file.get("tags"):
+            file["tags"], found = None, True
+    return found

@@ -56,6 +56,10 @@ def delta_commit(table: str, version: int) -> str:
     return f"{delta_log(table)}{version:020d}.json"
 
 
+def last_checkpoint(table: str) -> str:
+    return f"{delta_log(table)}_last_checkpoint"
+
+
 def commit_number(key: str) -> int | None:
     """The version that a key of a log commits; None for checkpoints and other things."""
     stem, _, kind = key.rpartition("/")[2].partition(".")
@@ -99,6 +103,26 @@ def aliases(model: str) -> str:
 
 def alias_move(model: str, number: int) -> str:
     return f"{aliases(model)}{ALIAS_TOP - number:010d}.json"
+
+
+ERASURES = "erasures/"
+
+
+def erasure_salt(dataset: str) -> str:
+    return f"{ERASURES}{dataset}/salt"
+
+
+def erased_subjects(dataset: str) -> str:
+    return f"{ERASURES}{dataset}/subjects/"
+
+
+def erased_subject(dataset: str, digest: str) -> str:
+    """One person who is left out of every later load; `digest` is a salted hash."""
+    return f"{erased_subjects(dataset)}{digest}.json"
+
+
+def erasure_proof(dataset: str, time: str, token: str) -> str:
+    return f"{ERASURES}{dataset}/proofs/{time}-{token}.json"
 
 
 def base_model(name: str, revision: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ATTEMPTS = 20
+REWRITTEN = "socle.quarantine_rewritten"
 ADDED, DELETED = "socle.quarantined", "socle.quarantine_expired"  # of a commit: a load_id, a list of them
 
 
@@ -77,6 +78,18 @@ class Quarantine(Dataset):
         properties = CommitProperties(custom_metadata={DELETED: json.dumps(load_ids)}, max_commit_retries=0)
         with self._errors():
             table.delete(f"load_id IN ({named})", commit_properties=properties)
+
+    def replace_rows(self, rows: pl.DataFrame, based_on: int) -> None:
+        """Replace all rows. Older Delta versions still have those that are left out until their files are deleted.
+
+        Raises: Conflict if somebody wrote refused rows meanwhile.
+        """
+        from deltalake import CommitProperties, DeltaTable, write_deltalake
+
+        with self._errors():
+            table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
+            properties = CommitProperties(custom_metadata={REWRITTEN: "erasure"}, max_commit_retries=0)
+            write_deltalake(table, rows.to_arrow().cast(_schema()), mode="overwrite", commit_properties=properties)
 
     def version_of(self, load_id: str) -> int | None:
         found = self.written().get(load_id)

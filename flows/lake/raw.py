@@ -13,6 +13,8 @@ from flows.errors import NotFound, StorageError
 from flows.lake import keys
 from flows.lake.objects import Objects, Progress, sha256_file
 
+WITHDRAWN = "withdrawn_by"  # of a sidecar: the erasure that took the bytes away
+
 
 @dataclass(frozen=True)
 class RawFile:
@@ -30,19 +32,37 @@ class RawFile:
 class RawStore:
     def __init__(self, objects: Objects, dataset: str) -> None:
         self.objects, self.dataset = objects, dataset
+        self.deferred = False
+        """Keep nothing yet: the bytes may hold rows of a person who was erased, which only reading them tells."""
 
     def keep(self, file: RawFile, progress: Progress | None = None) -> None:
         """Store the bytes if they are not there yet, then the sidecar that makes them known.
 
         A sidecar that is there is written again as it is: bytes that were received now are not old, whatever retention says.
         """
+        if self.deferred:
+            return
         assert file.path is not None
         self.touch(file.sha256)
         if self.objects.stat(keys.raw(self.dataset, file.sha256)) is None:
             self.objects.put_file(keys.raw(self.dataset, file.sha256), file.path, progress)
-        sidecar = {k: v for k, v in asdict(file).items() if k != "path"}
-        sidecar["received_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-        self.objects.create(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar))
+        sidecar = _sidecar(file)
+        if not self.objects.create(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar)) and self.withdrawn(file.sha256):
+            self.objects.put(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar))  # its bytes are there again
+
+    def withdraw(self, file: RawFile, erasure: str) -> None:
+        """Bytes that hold rows of a person who was erased are not kept; the sidecar stays and says so."""
+        self.objects.put(keys.raw_sidecar(self.dataset, file.sha256), _json(_sidecar(file) | {WITHDRAWN: erasure}))
+        self.objects.delete(keys.raw(self.dataset, file.sha256))
+
+    def withdrawn(self, sha256: str) -> bool:
+        try:
+            return WITHDRAWN in json.loads(self.objects.get(keys.raw_sidecar(self.dataset, sha256)))
+        except NotFound:
+            return False
+
+    def has_bytes(self, sha256: str) -> bool:
+        return self.objects.stat(keys.raw(self.dataset, sha256)) is not None
 
     def touch(self, sha256: str) -> None:
         """Kept bytes are in use again."""
@@ -67,12 +87,12 @@ class RawStore:
         return path
 
     def known(self, sha256: str) -> RawFile | None:
-        """What the sidecar says, if bytes and sidecar are both there."""
+        """What the sidecar says, if bytes and sidecar are both there, or the bytes were withdrawn on purpose."""
         try:
             sidecar = json.loads(self.objects.get(keys.raw_sidecar(self.dataset, sha256)))
         except NotFound:
             return None
-        if self.objects.stat(keys.raw(self.dataset, sha256)) is None:
+        if WITHDRAWN not in sidecar and not self.has_bytes(sha256):
             return None
         return RawFile(**{k: sidecar[k] for k in ("sha256", "name", "size", "source")})
 
@@ -87,6 +107,11 @@ class RawStore:
         except NotFound:
             return None
         return self.known(pin["sha256"])
+
+
+def _sidecar(file: RawFile) -> dict[str, object]:
+    plain = {k: v for k, v in asdict(file).items() if k != "path"}
+    return plain | {"received_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def _digest(text: str) -> str:

@@ -79,12 +79,13 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             verdict=verdict,
             on_failure=declared.on_failure,
             results=results,
-            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(rows, old, declared.key, declared.mode)},
+            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(rows, old, declared.key, declared.mode)}
+            | ({"erased": parsed.erased} if parsed.erased else {}),
             refused_by_rule=dict(rules),
             reasons=reasons,
         )
-    if report.rows["read"] != kept + refused_rows:
-        raise AssertionError(f"{plan.name}: {parsed.read} rows were read, but {kept} kept and {refused_rows} refused")
+    if report.rows["read"] != kept + refused_rows + parsed.erased:
+        raise AssertionError(f"{plan.name}: {parsed.read} rows were read, but {kept} kept, {refused_rows} refused, {parsed.erased} erased")
     return Audited(report, path, pl.concat(refused), parsed.extra)
 
 

@@ -20,7 +20,7 @@ from flows.quality.results import CheckReport
 from flows.steps import Run
 from flows.steps.audit import Audited, audit, audit_version
 from flows.steps.parse import parse
-from flows.steps.plan import DatasetPlan, plan_dataset, require_bucket, source_of
+from flows.steps.plan import DatasetPlan, erasures, plan_dataset, require_bucket, source_of
 
 ATTEMPTS = 5  # plans and audits again when other writers commit meanwhile
 
@@ -77,10 +77,11 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
     if plan.action != "load":
         return plan
     source, raw = source_of(run, plan.name)
+    raw.deferred = erasures(run, plan.name).any()  # then parse() keeps the bytes, once it knows whose rows they hold
     folder = run.work / "raw" / plan.name
     wanted = plan.files
     with progress.step(f"{plan.name}: receiving", "bytes", sum(f.size for f in wanted) if wanted else None) as advance:
-        if wanted is not None and all(f.path is None for f in wanted):  # known by its address: the bytes are in the lake
+        if wanted is not None and all(f.path is None and raw.has_bytes(f.sha256) for f in wanted):  # known by its address
             for file in wanted:
                 raw.touch(file.sha256)
             return replace(plan, files=[replace(f, path=raw.fetch(f, folder, advance)) for f in wanted])

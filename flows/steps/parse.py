@@ -21,7 +21,8 @@ from flows.formats import RECORD_FORMATS, read
 from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile
 from flows.steps import Run, work_disk
-from flows.steps.plan import DatasetPlan, source_of
+from flows.steps.identity import LeftOut
+from flows.steps.plan import DatasetPlan, erasures, source_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,6 +36,8 @@ class Parsed:
     read: int
     extra: list[str]
     """New columns that were let in (evolve)."""
+    erased: int = 0
+    """Rows of people who were erased, left out (socle purge)."""
 
     def kept(self) -> pl.LazyFrame:
         import polars as pl
@@ -53,8 +56,9 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
     folder = run.work / "parsed" / plan.name / plan.load_id
     for name in ("kept", "refused"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    source, _ = source_of(run, plan.name)
-    rows, extra, numbers = 0, list[str](), itertools.count()
+    source, raw = source_of(run, plan.name)
+    rows, erased, extra, numbers = 0, 0, list[str](), itertools.count()
+    left_out = LeftOut(erasures(run, plan.name), run.project.datasets[plan.name])
     with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run):
         for file in plan.files or []:
             assert file.path is not None
@@ -62,13 +66,19 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
             batches, found = _spill(run, plan.name, file, path, folder / f"text-{file.sha256[:12]}", advance)
             drifted, new = _drift(run, plan.name, file, found)
             extra += [c for c in new if c not in extra]
-            rows += _conform(run, plan.name, batches, folder, numbers, extra, drifted)
+            gone = _leave_out(batches, left_out)
+            rows += _conform(run, plan.name, batches, folder, numbers, extra, drifted) + gone
+            erased += gone
+            if gone:
+                raw.withdraw(file, "later load")
+            elif left_out:
+                raw.keep(file)
         if not rows:
             names = ", ".join(f.name for f in plan.files or [])
             raise Refused(f"{plan.name}: the source has no row", where=names, french=f"Le fichier reçu n'a aucune ligne ({names}).")
         _unify(folder / "kept", extra)
         _refuse_double_keys(run, plan, folder)
-    return Parsed(folder, rows, extra)
+    return Parsed(folder, rows, extra, erased)
 
 
 # ---- bytes -> batches of text or typed columns ---------------------------------------------------------------------
@@ -80,7 +90,7 @@ def _spill(run: Run, name: str, file: RawFile, path: Path, folder: Path, advance
 
     folder.mkdir(exist_ok=True)
     written, columns, start = list[Path](), set[str](), 1
-    for batch in _batches(run, name, file, path):
+    for batch in read_batches(run, name, file, path):
         if reserved := [c for c in batch.columns if c.startswith("__")]:
             where = f"{file.name}, column {reserved[0]!r}"
             raise Refused("names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform")
@@ -93,7 +103,7 @@ def _spill(run: Run, name: str, file: RawFile, path: Path, folder: Path, advance
     return written, columns
 
 
-def _batches(run: Run, name: str, file: RawFile, path: Path) -> Iterator[pl.DataFrame]:
+def read_batches(run: Run, name: str, file: RawFile, path: Path) -> Iterator[pl.DataFrame]:
     declared, size = run.project.datasets[name], run.settings.batch_rows
     pieces = read(path, file.name, declared.format, size, run.settings.max_record_mb)
     records = declared.format.type in RECORD_FORMATS
@@ -195,6 +205,20 @@ def _columns_changed(file: RawFile, drift: contract.Drift) -> str:
     parts = [f"il manque {', '.join(drift.missing)}"] if drift.missing else []
     parts += [f"{', '.join(drift.new)} en plus"] if drift.new else []
     return f"Les colonnes de {file.name} ne sont pas celles prévues : {' ; '.join(parts) or drift}."
+
+
+def _leave_out(batches: list[Path], left_out: LeftOut) -> int:
+    """Take the rows of people who were erased out of the spilled batches; how many there were."""
+    import polars as pl
+
+    gone = 0
+    for path in batches if left_out else []:
+        batch = pl.read_parquet(path)
+        rest = left_out.without(batch)
+        if rest.height < batch.height:
+            rest.write_parquet(path, compression="uncompressed")
+            gone += batch.height - rest.height
+    return gone
 
 
 def _conform(run: Run, name: str, batches: list[Path], folder: Path, numbers: Iterator[int], extra: list[str], drifted: str) -> int:

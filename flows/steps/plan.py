@@ -12,6 +12,7 @@ from typing import Literal
 from flows.errors import ConfigurationError, NotFound, StorageError
 from flows.lake import keys
 from flows.lake.datasets import Dataset, DatasetVersion
+from flows.lake.erasures import Erasures
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.raw import RawFile, RawStore
 from flows.project import TransformerCandidate
@@ -106,6 +107,10 @@ def source_of(run: Run, name: str) -> tuple[Source, RawStore]:
     dataset = run.project.datasets[name]
     raw = RawStore(run.lake.bucket(run.project.name), name)
     return open_source(dataset.source, run.project, raw, run.settings), raw
+
+
+def erasures(run: Run, name: str) -> Erasures:
+    return Erasures(run.lake.bucket(run.project.name), name)
 
 
 def suites_of(run: Run, name: str) -> list[Suite]:
