@@ -49,6 +49,7 @@ def s3_settings(s3_server: Any, tmp_path: Path) -> Settle:
             "s3_access_key": user.access_key,
             "s3_secret_key": user.secret_key,
             "s3_retries": 1,
+            "s3_patience_s": 0,
         }
         return Settings(**(values | overrides))
 

@@ -20,7 +20,10 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from minio import Minio
 
+    from flows.lake.s3 import Http
+
 LOCAL_PREFIX = "socle"
+BACKOFF_S = 10.0  # longest pause between two attempts of a request
 
 
 class Lake:
@@ -57,6 +60,18 @@ class Lake:
 
         return S3Objects(self._client, name, self.settings.s3_endpoint)
 
+    def projects(self) -> list[str]:
+        """Whose buckets are there, declared or not; on S3 those of the key's own user, which need not be all."""
+        start = keys.bucket(self.settings.s3_prefix or LOCAL_PREFIX, "")
+        if self.is_local:
+            folder = self.settings.lake_folder
+            names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        else:
+            from flows.lake.s3 import bucket_names
+
+            names = bucket_names(self._client, self.settings.s3_endpoint)
+        return sorted(name.removeprefix(start) for name in names if name.startswith(start))
+
     def table_uri(self, project: str, key: str) -> str:
         name = self.bucket_name(project)
         return str(self.settings.lake_folder / name / key) if self.is_local else f"s3://{name}/{key}"
@@ -77,20 +92,38 @@ class Lake:
             "aws_conditional_put": "etag",
             "connect_timeout": f"{s.s3_connect_timeout_s}s",
             "timeout": f"{s.s3_read_timeout_s}s",
-            "max_retries": str(s.s3_retries),
+            **self._retries(),
         }
 
+    def _retries(self) -> dict[str, str]:
+        """As Http in s3.py does it, in the words of the `object_store` library."""
+        s = self.settings
+        if not (self._http.answered and s.s3_patience_s):
+            return {"max_retries": str(s.s3_retries)}
+        return {"max_retries": "1000", "retry_timeout": f"{s.s3_patience_s:g}s", "backoff_config.max_backoff": f"{BACKOFF_S:g}s"}
+
     @property
-    def reader_options(self) -> dict[str, str] | None:
-        """The same for Polars, which reads the data files itself and takes no other keys than the service's."""
-        options = self.storage_options
-        return {k: v for k, v in options.items() if k.startswith("aws_") and k != "aws_conditional_put"} if options else None
+    def reader_options(self) -> dict[str, Any] | None:
+        """The same for Polars, which reads the data files itself, in its own words."""
+        if (options := self.storage_options) is None:
+            return None
+        service = {k: v for k, v in options.items() if k.startswith("aws_") and k != "aws_conditional_put"}
+        retries: dict[str, Any] = {"max_retries": int(options["max_retries"])}
+        if "retry_timeout" in options:
+            retries |= {"retry_timeout_ms": int(self.settings.s3_patience_s * 1000), "retry_max_backoff_ms": int(BACKOFF_S * 1000)}
+        return service | retries
+
+    @cached_property
+    def _http(self) -> Http:
+        from flows.lake.s3 import Http
+
+        return Http(self.settings)
 
     @cached_property
     def _client(self) -> Minio:
         from flows.lake.s3 import make_client
 
-        return make_client(self.settings)
+        return make_client(self.settings, self._http)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"settings": self.settings}

@@ -16,12 +16,17 @@ from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from flows.errors import ConfigurationError, NotFound, StorageError
+from flows.lake import BACKOFF_S
 from flows.lake.objects import CHUNK, UNKNOWN, ObjectInfo, Progress, require_key
+from flows.lake.touched import note_deleted
 from flows.settings import Settings
 
 NOT_S3 = "the S3 service gave an answer that is not S3's"
 ONE_PART = 5 << 20  # bytes: up to this size the client uploads in one request
 PAGE = 1000  # keys in one LIST, the most that S3 gives
+BUSY = [500, 502, 503, 504]
+MANY = 10_000  # attempts: time ends them
+CUTS = 4  # of one download, with not a byte in between
 ABSENT = {"NoSuchKey", "NoSuchObject"}
 EXPLAINED = {
     "InvalidAccessKeyId": ("the S3 service does not know this access key", "check SOCLE_S3_ACCESS_KEY"),
@@ -33,8 +38,51 @@ EXPLAINED = {
 }
 
 
-def make_client(settings: Settings) -> Minio:
-    """A client with a timeout and bounded retries on every request."""
+class Http(urllib3.PoolManager):
+    """Requests with a timeout that are tried again: a few times as long as the service has never answered (a wrong address should
+    be said at once), and for `s3_patience_s` from then on, so that a run outlives a restart of the service."""
+
+    answered = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        timeout = urllib3.Timeout(connect=settings.s3_connect_timeout_s, read=settings.s3_read_timeout_s)
+        super().__init__(timeout=timeout, maxsize=16)
+
+    def urlopen(self, method: str, url: str, *arguments: Any, **more: Any) -> Any:
+        patience = self.settings.s3_patience_s if self.answered else 0.0
+        more["retries"] = _Retries(
+            total=MANY if patience else self.settings.s3_retries,
+            backoff_factor=0.2,
+            backoff_max=BACKOFF_S,
+            retry_after_max=int(BACKOFF_S),
+            status_forcelist=BUSY,
+            allowed_methods=None,  # each of our requests may be sent twice, POST as well: it only begins or ends an upload
+        ).until(time.monotonic() + patience if patience else None)
+        answer = super().urlopen(method, url, *arguments, **more)
+        self.answered = True
+        return answer
+
+
+class _Retries(urllib3.Retry):
+    """Ends at a moment, not only after a number of attempts."""
+
+    _end: float | None = None
+
+    def until(self, end: float | None) -> _Retries:
+        self._end = end
+        return self
+
+    def new(self, **more: Any) -> _Retries:
+        return super().new(**more).until(self._end)
+
+    def increment(self, *arguments: Any, **more: Any) -> Any:
+        if self._end is not None and time.monotonic() > self._end:
+            self.total = 0
+        return super().increment(*arguments, **more)
+
+
+def make_client(settings: Settings, http: Http) -> Minio:
     parts = urlsplit(settings.s3_endpoint)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
         raise ConfigurationError("SOCLE_S3_ENDPOINT is not of the form http(s)://host:port", where="the environment")
@@ -42,18 +90,19 @@ def make_client(settings: Settings) -> Minio:
         # Only projects have keys (SOCLE_S3_KEYS_FOLDER), and this is for none of them. Without any, requests would be anonymous.
         names = "SOCLE_S3_ACCESS_KEY, SOCLE_S3_SECRET_KEY (or ..._FILE)"
         raise ConfigurationError("what is not for one project needs S3 keys of its own", where=names, hint="set them")
-    retry = urllib3.Retry(
-        total=settings.s3_retries, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], respect_retry_after_header=True
-    )
-    timeout = urllib3.Timeout(connect=settings.s3_connect_timeout_s, read=settings.s3_read_timeout_s)
     return Minio(
         parts.netloc,
         access_key=settings.s3_access_key.get_secret_value(),
         secret_key=settings.s3_secret_key.get_secret_value(),
         region=settings.s3_region,
         secure=parts.scheme == "https",
-        http_client=urllib3.PoolManager(timeout=timeout, retries=retry, maxsize=16),
+        http_client=http,
     )
+
+
+def bucket_names(client: Minio, endpoint: str) -> list[str]:
+    with S3Objects(client, "", endpoint)._errors():
+        return [bucket.name for bucket in client.list_buckets()]
 
 
 class S3Objects:
@@ -115,8 +164,15 @@ class S3Objects:
     def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None:
         require_key(key)
         with self._errors(key):
-            answer = self.client.fput_object(self._name, key, str(path), progress=_Meter(progress) if progress else None)
-            if path.stat().st_size <= ONE_PART:
+            size = path.stat().st_size
+            try:
+                answer = self.client.fput_object(self._name, key, str(path), progress=_Meter(progress) if progress else None)
+            except S3Error as error:
+                # The answer to the last request of an upload in parts was lost, and it was sent again.
+                if error.code == "NoSuchUpload" and self.client.stat_object(self._name, key).size == size:
+                    return
+                raise
+            if size <= ONE_PART:
                 self._check(answer.etag, key)
 
     def create(self, key: str, data: bytes) -> bool:
@@ -140,15 +196,28 @@ class S3Objects:
         return b"".join(self.stream(key))
 
     def stream(self, key: str) -> Iterator[bytes]:
+        """What was cut goes on where it ended."""
         require_key(key)
         with self._errors(key):
-            response = self.client.get_object(self._name, key)
-            try:
-                self._check(response.headers.get("etag"), key)
-                yield from response.stream(CHUNK)
-            finally:
-                response.close()
-                response.release_conn()
+            done, tag, cuts = 0, None, 0
+            while True:
+                response = self.client.get_object(self._name, key, offset=done)
+                try:
+                    self._check(response.headers.get("etag"), key)
+                    before, tag = tag, response.headers["etag"]
+                    if before not in (None, tag):
+                        raise StorageError(f"{key!r} changed while it was read", where=self._place(key), hint="run again")
+                    for piece in response.stream(CHUNK):
+                        yield piece
+                        done, cuts = done + len(piece), 0
+                    return
+                except (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError):
+                    cuts += 1
+                    if cuts > CUTS:
+                        raise
+                finally:
+                    response.close()
+                    response.release_conn()
 
     def fetch(self, key: str, path: Path, progress: Progress | None = None) -> None:
         require_key(key)
@@ -194,6 +263,7 @@ class S3Objects:
         require_key(key)
         with self._errors(key):
             self.client.remove_object(self._name, key)
+        note_deleted()
 
     def _check(self, etag: str | None, key: str) -> None:
         """Every S3 service gives an ETag; the sign-in page of a network, which answers 200 to everything, gives none."""

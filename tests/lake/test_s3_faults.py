@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,19 @@ def test_refused_rows_whose_answer_is_lost_are_kept_once(lake: Lake, proxy: Remo
 def test_an_answer_that_is_cut_is_an_error_and_no_file(lake: Lake, proxy: Remote, tmp_path: Path) -> None:
     bucket = lake.bucket("essai")
     bucket.put("a", bytes(3 << 20))
-    proxy.fault(CUT, "GET", "-essai/a", times=3)
+    proxy.fault(CUT, "GET", "-essai/a", times=100)
     for act in (lambda: bucket.get("a"), lambda: list(bucket.stream("a")), lambda: bucket.fetch("a", tmp_path / "here" / "a")):
         with pytest.raises(StorageError, match="cut"):
             act()
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_a_download_that_is_cut_goes_on_where_it_ended(lake: Lake, proxy: Remote) -> None:
+    bucket, data = lake.bucket("essai"), os.urandom(3 << 20)
+    bucket.put("a", data)
+    proxy.fault(CUT, "GET", "-essai/a", times=3)
+    assert bucket.get("a") == data
+    assert sum(line.startswith("GET") for line in proxy.seen()) == 4
 
 
 def test_a_big_upload_that_fails_leaves_no_parts_on_the_server(lake: Lake, tmp_path: Path) -> None:
