@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
 from flows.lake.references import Reference
-from flows.lake.touched import note_read, note_wrote
+from flows.lake.touched import note_expired, note_read, note_wrote
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,6 +87,8 @@ class Expiry:
 
     at: datetime
     cause: Cause
+    by: str = ""
+    """Of an erasure: the hash of whom it was for."""
 
     @property
     def french(self) -> str:
@@ -273,6 +275,20 @@ class Dataset:
         """
         return self._committed(lambda: self._restore(version, based_on, record), based_on, record)
 
+    def rewrite(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord) -> DatasetVersion:
+        """Make the version after `based_on` hold exactly these rows, whatever the record's mode.
+
+        Raises: Conflict if anybody committed since `based_on`.
+        """
+        return self._committed(lambda: self._overwrite(rows, based_on, record), based_on, record)
+
+    def _overwrite(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord) -> None:
+        from deltalake import DeltaTable, write_deltalake
+
+        with self._errors():
+            table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
+            write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=_commit_properties(record))
+
     def expire(self, versions: list[int], based_on: int, cause: Cause, **more: str) -> None:
         """Say in the table's own history that the rows of these versions go. Their files are deleted afterwards: whoever goes back
         to one of them at the same moment has a conflict, and then finds it expired. The commit is no version.
@@ -286,6 +302,9 @@ class Dataset:
         with self._errors():
             table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
             table.create_write_transaction([], "append", table.schema(), commit_properties=properties)
+        if self.versioned:
+            for number in versions:
+                note_expired(f"{self.project}/{self.name}@{number}")
 
     def _committed(self, write: Callable[[], None], based_on: int, record: LoadRecord) -> DatasetVersion:
         try:
@@ -386,7 +405,7 @@ def _expired(commits: list[dict[str, Any]]) -> dict[int, Expiry]:
     found: dict[int, Expiry] = {}
     for commit in reversed(commits):
         if PREFIX + "expired" in commit:
-            expiry = Expiry(_time(commit["timestamp"]), commit.get(PREFIX + "cause", "retention"))
+            expiry = Expiry(_time(commit["timestamp"]), commit.get(PREFIX + "cause", "retention"), commit.get(PREFIX + "by", ""))
             for number in json.loads(commit[PREFIX + "expired"]):
                 found.setdefault(number, expiry)
     return found
