@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     kubernetes_secret: str = "socle-s3"  # noqa: S105 - its name
     """Of a Kubernetes worker: where its jobs go, and the Secret with `s3_access_key` and `s3_secret_key` that they see as files."""
 
+    worker_runs: int = Field(0, ge=0)
+    """Runs of one worker at the same time; 0: four a core, and not more than one for each GB of memory."""
+
     gpus: int = Field(1, ge=1)
     """Trainings on a GPU at the same time, on all workers together."""
     npm_per_minute: int = Field(30, gt=0)

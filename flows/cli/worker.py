@@ -21,12 +21,15 @@ class On(StrEnum):
     kubernetes = "kubernetes"
 
 
+FEWEST, RUNS_PER_CORE, RUN_GB = 2, 4, 1.0  # places of a worker that nobody limited; many runs wait for a source or for the storage
 WARM_S = 120.0  # seconds to import Prefect and the flows
 
 
 def worker(
     projects: Annotated[list[str] | None, typer.Argument(help="Projects whose runs it takes; all of them if left out.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Runs at the same time; as many as come if left out.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Runs at the same time (SOCLE_WORKER_RUNS); from cores and memory if left out.")
+    ] = None,
     on: Annotated[On, typer.Option(help="Where runs execute: here, or each in a container.")] = On.process,
     json: Json = False,
 ) -> None:
@@ -77,6 +80,7 @@ def start_worker(
     from flows.deploy.pools import POOLS
 
     if on is On.process:
+        limit = limit or settings.worker_runs or places()
         extra = _warm(children)
         command = [sys.executable, "-m", "flows.worker.process", "--drain-s", f"{settings.drain_min * 60:g}"]
         command += ["--lost-s", f"{settings.lost_after_min * 60:g}"]
@@ -88,6 +92,15 @@ def start_worker(
     command += ["--limit", str(limit)] if limit else []
     command += ["--name", name] if name else []
     children.start("worker", command, extra)
+
+
+def places() -> int:
+    """How many runs at the same time this machine is good for."""
+    import os
+
+    import psutil
+
+    return max(FEWEST, min(RUNS_PER_CORE * (os.cpu_count() or 1), int(psutil.virtual_memory().total / 1e9 / RUN_GB)))
 
 
 def _warm(children: Processes) -> dict[str, str]:
@@ -139,6 +152,10 @@ def environment(settings: Settings, api: str) -> dict[str, str]:
         "PREFECT_API_URL": api,
         "SOCLE_ROOT": str(settings.root),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        # A client that has reached the server once asks again for so long (2, 4, 8 ... s apart): the server may be down for about
+        # four minutes, and the database behind it (500) as well.
+        "PREFECT_CLIENT_MAX_RETRIES": "7",
+        "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # seconds; a run whose heartbeats stop is closed by an automation
         "PREFECT_LOGGING_EXTRA_LOGGERS": "",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",  # the worker runs `prefect` by name
