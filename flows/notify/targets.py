@@ -67,8 +67,9 @@ def send(target: Target, message: Message) -> bool:
 
     try:
         plugin = _plugin(target.address)
+        plugin.notify_format = apprise.NotifyFormat.TEXT  # some take what they are given for HTML otherwise
         kind = apprise.NotifyType(message.severity)
-        return bool(plugin is not None and plugin.notify(body=message.text, title=f"[Socle] {message.title}", notify_type=kind))
+        return bool(plugin.notify(body=message.text, title=f"[Socle] {message.title}", notify_type=kind))
     except Exception as error:
         logging.getLogger(__name__).warning("%s: %s", target, type(error).__name__)
         return False
