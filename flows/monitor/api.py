@@ -58,18 +58,25 @@ class PrefectApi:
             f"more than {MAX_PAGES * PAGE} answers", where=f"{self.url}/{path}", hint="a shorter SOCLE_METRICS_WINDOW_HOURS"
         )
 
+    def count(self, path: str) -> int:
+        return int(self._post(path, {}))
+
     def ask(self, path: str, body: Json) -> list[Json]:
+        """One page."""
+        return list(self._post(path, body))
+
+    def _post(self, path: str, body: Json) -> Any:
+        """Raises: SystemFailure if the server does not answer well."""
         try:
             answer = self._client.post(path, json=body)
             answer.raise_for_status()
-            found: list[Json] = answer.json()
+            return answer.json()
         except httpx.HTTPStatusError as error:
             raise SystemFailure(
                 f"Prefect answered {error.response.status_code}", where=f"{self.url}/{path}", hint="its log; PREFECT_API_AUTH_STRING if 401"
             ) from None
         except (httpx.HTTPError, ValueError) as error:
             raise SystemFailure(f"Prefect does not answer ({type(error).__name__})", where=f"{self.url}/{path}", hint="its log") from None
-        return found
 
 
 def _headers() -> dict[str, str]:

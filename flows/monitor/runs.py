@@ -55,6 +55,8 @@ class Plan:
     schedules: dict[Key, list[dict[str, Any]]] = field(default_factory=dict)
     """The active ones."""
     read_at: float = 0.0
+    deployed: int = -1
+    """Deployments of anybody: another number, and it is read again."""
 
 
 class Runs:
@@ -71,8 +73,9 @@ class Runs:
     def collect(self) -> Samples:
         """Raises: SystemFailure if the server does not answer."""
         samples, now = Samples(), time.time()
-        if now - self.plan.read_at > PLAN_S:
-            self._read_plan(now)
+        deployed = self.api.count("deployments/count")
+        if now - self.plan.read_at > PLAN_S or deployed != self.plan.deployed:
+            self._read_plan(now, deployed)
         self._read_ended(now)
         self._look_up()
         self._add_ended(samples, now)
@@ -84,8 +87,8 @@ class Runs:
 
     # -- what is deployed
 
-    def _read_plan(self, now: float) -> None:
-        plan = Plan(read_at=now)
+    def _read_plan(self, now: float, deployed: int) -> None:
+        plan = Plan(read_at=now, deployed=deployed)
         plan.flows = {f["id"]: f["name"] for f in self.api.pages("flows/filter") if f["name"] in FLOWS}
         for deployment in self.api.pages("deployments/filter"):
             flow, project = plan.flows.get(deployment["flow_id"]), deployment["name"]

@@ -145,6 +145,7 @@ OPS: list[tuple[str, list[Panel]]] = [
                 {"{{part}}": "socle_collect_duration_seconds", "scrape": 'scrape_duration_seconds{job="socle"}'},
                 unit="s",
             ),
+            Panel("Notifications in an hour", {"{{result}}": "sum by (result) (increase(socle_notify_messages_total[1h]))"}),
             Panel("Not readable", {"{{part}}": "socle_collect_errors"}, text="The exporter's log says what."),
         ],
     ),

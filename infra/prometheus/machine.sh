@@ -12,7 +12,7 @@ done
 mkdir -p "$folder"
 cp "$here/alerts.yml" "$folder/"
 sed -e "s/metrics:4202/127.0.0.1:${SOCLE_METRICS_PORT:-4202}/" -e "s/alertmanager:9093/127.0.0.1:$alertmanager/" \
-  -e "s/localhost:9090/127.0.0.1:$prometheus/" "$here/prometheus.yml" >"$folder/prometheus.yml"
+  -e "s/notify:4203/127.0.0.1:${SOCLE_NOTIFY_PORT:-4203}/" -e "s/localhost:9090/127.0.0.1:$prometheus/" "$here/prometheus.yml" >"$folder/prometheus.yml"
 sed -e "s#http://notify:4203#${SOCLE_NOTIFY_URL:-http://127.0.0.1:${SOCLE_NOTIFY_PORT:-4203}}#" "$here/alertmanager.yml" >"$folder/alertmanager.yml"
 
 pids=()

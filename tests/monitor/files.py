@@ -14,7 +14,7 @@ from tests.conftest import REPOSITORY
 
 PROMETHEUS, GRAFANA = REPOSITORY / "infra" / "prometheus", REPOSITORY / "infra" / "grafana"
 RUNBOOK = REPOSITORY / "docs" / "ops"
-OTHERS = {"up", "ALERTS", "scrape_duration_seconds", "alertmanager_notifications_failed_total"}
+OTHERS = {"up", "ALERTS", "scrape_duration_seconds", "alertmanager_notifications_failed_total", "socle_notify_messages_total"}
 """Metrics that are not ours."""
 
 

@@ -76,6 +76,8 @@ class Server:
         body = json.loads(request.content) if request.content else {}
         if path == "health":
             return httpx.Response(200, json=True)
+        if path == "deployments/count":
+            return httpx.Response(200, json=len(self.deployments))
         found = {
             "flows/filter": self.flows,
             "deployments/filter": self.deployments,

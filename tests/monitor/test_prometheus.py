@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -26,9 +25,9 @@ import psutil
 import pytest
 
 from flows.monitor.catalogue import METRICS
-from tests.conftest import REPOSITORY
-from tests.monitor.files import OTHERS, PROMETHEUS, expressions, named
-from tests.platform import Platform, free_port
+from tests.conftest import write_project
+from tests.monitor.files import OTHERS, PROMETHEUS, expressions, named, rules
+from tests.platform import SCHEDULE, Platform, free_port, running
 
 pytestmark = pytest.mark.services
 
@@ -76,19 +75,16 @@ def test_each_alert_fires_when_it_should():
 
 @dataclass
 class Receiver:
-    """Where Alertmanager sends to: it stands for the notifier."""
+    """A webhook that the notifier tells."""
 
     told: list[dict[str, Any]] = field(default_factory=list)
-    paths: set[str] = field(default_factory=set)
 
     def serve(self) -> ThreadingHTTPServer:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                receiver.paths.add(self.path)
-                receiver.told += body["alerts"]
+                receiver.told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
                 self.send_response(200)
                 self.end_headers()
 
@@ -119,6 +115,9 @@ class Watched:
         assert answer["status"] == "success" and not answer.get("warnings"), answer
         return list(answer["data"]["result"])
 
+    def exported(self) -> set[str]:
+        return {series["metric"]["__name__"] for series in self.ask('{__name__=~"socle_.+"}')}
+
 
 def read(address: str, body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
@@ -140,60 +139,41 @@ def until(what: str, ready: Callable[[], Any], limit_s: float = START_S) -> Any:
 
 
 @pytest.fixture(scope="module")
-def watched(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """The platform after a run and a refused load, its exporter, Prometheus and Alertmanager."""
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A platform of its own after a run, with its exporter and notifier; Prometheus and Alertmanager beside it."""
     for program in ("prometheus", "prometheus-alertmanager"):
         need(program)
-    assert platform.wait(platform.trigger("pipeline/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
-    folder = tmp_path_factory.mktemp("prometheus")
+    root, folder = tmp_path_factory.mktemp("watched"), tmp_path_factory.mktemp("prometheus")
+    with (write_project(root) / "project.yaml").open("a", encoding="utf-8") as file:
+        file.write(SCHEDULE)
+    write_project(root, "casse", "title: [")
     receiver = Receiver()
     told = receiver.serve()
-    ports = {name: str(free_port()) for name in ("SOCLE_METRICS_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")}
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("SOCLE_", "PREFECT_"))} | ports
-    environment |= {
-        "SOCLE_ROOT": str(platform.root),
-        "SOCLE_DOCS_PORT": platform.docs.rpartition(":")[2],
-        "SOCLE_METRICS_RUNS_S": "5",
-        "SOCLE_METRICS_DATABASE_URL": database_of(platform),
-        "SOCLE_NOTIFY_PORT": str(told.server_port),
-        "PREFECT_API_URL": f"{platform.ui}/api",
-    }
-    log = (folder / "log").open("wb")
-    exporter = subprocess.Popen([sys.executable, "-m", "flows.metrics"], env=environment, cwd=REPOSITORY, stdout=log, stderr=log)
-    # Its own group: Ctrl-C in a terminal reaches it through us.
-    stack = subprocess.Popen([str(PROMETHEUS / "machine.sh"), str(folder / "data")], env=environment, stdout=log, stderr=log)
-    made = Watched(
-        platform,
-        *(f"http://127.0.0.1:{ports[name]}" for name in ("SOCLE_METRICS_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")),
-        receiver,
-        stack,
-    )
-    try:
-        until("every part", lambda: scraped(made).count("socle_collect_age_seconds{") == 4)
-        until("Prometheus", lambda: len(made.ask("up == 1")) == 3)
-        until("a scrape of every part", lambda: len(made.ask("socle_collect_age_seconds")) == 4)
-        yield made
-    except AssertionError:
-        print((folder / "log").read_text(errors="replace"))
-        raise
-    finally:
-        for process in (exporter, stack):
-            if process.poll() is None:
-                process.terminate()
-            process.wait(30)
-        told.shutdown()
+    targets = folder / "targets"
+    targets.write_text(f"* = json://127.0.0.1:{told.server_port}/\n", encoding="utf-8")
+    names = ("SOCLE_METRICS_PORT", "SOCLE_NOTIFY_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT")
+    ports = {name: str(free_port()) for name in names}
+    paces = {"SOCLE_METRICS_RUNS_S": "5", "SOCLE_METRICS_LAKE_MINUTES": "0.1", "SOCLE_METRICS_SIZES_MINUTES": "0.1"}
+    settings = ports | paces | {"SOCLE_NOTIFY_URLS_FILE": str(targets)}
+    with running(root, settings=settings) as platform, (folder / "log").open("wb") as log:
+        stack = subprocess.Popen([str(PROMETHEUS / "machine.sh"), str(folder / "data")], env=os.environ | ports, stdout=log, stderr=log)
+        addresses = (f"http://127.0.0.1:{ports[name]}" for name in ("SOCLE_METRICS_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT"))
+        made = Watched(platform, *addresses, receiver, stack)
+        try:
+            assert platform.wait(platform.trigger("pipeline/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
+            until("a scrape of everything", lambda: set(METRICS) - set(NOT_ALWAYS) <= made.exported())
+            until("four targets", lambda: len(made.ask("up == 1")) == 4)
+            yield made
+        finally:
+            stack.terminate()
+            stack.wait(30)
+            told.shutdown()
+            print((folder / "log").read_text(errors="replace"))
 
 
 def scraped(watched: Watched) -> str:
     with urllib.request.urlopen(f"{watched.exporter}/metrics", timeout=10) as answer:
         return str(answer.read().decode())
-
-
-def database_of(platform: Platform) -> str:
-    for process in psutil.Process(platform.process.pid).children(recursive=True):
-        if url := process.environ().get("PREFECT_API_DATABASE_CONNECTION_URL"):
-            return url
-    raise AssertionError("the server has no database")
 
 
 def test_what_is_exported_is_what_prometheus_wants(watched):
@@ -223,19 +203,21 @@ def test_what_is_exported_is_so(watched):
 
 def test_a_run_that_fails_is_seen(watched):
     platform = watched.platform
-    run = platform.wait(platform.trigger("ingest/essai", {"project": "essai", "dataset": "demandes"}))
-    assert run["state_type"] == "COMPLETED"
-    failing = platform.trigger("check/essai", {"project": "essai", "reference": "demandes@99"})
-    assert platform.wait(failing)["state_type"] == "FAILED"
-    until("the failed run", lambda: 'socle_run_last_state{flow="check",project="essai",state="failed"} 1.0' in scraped(watched))
+    labels = '{flow="ingest",project="essai",state="failed"}'
+    platform.write_rows(90, ("sans-texte", "", "paie"))
+    assert platform.wait(platform.trigger("ingest/essai", {"project": "essai"}))["state_type"] == "FAILED"
+    until("the failed run", lambda: f"socle_run_last_state{labels} 1.0" in scraped(watched))
+    platform.write_rows(90)
+    assert platform.wait(platform.trigger("ingest/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
+    until("the success after it", lambda: f"socle_run_last_state{labels} 0.0" in scraped(watched))
+    assert f"socle_runs_ended{labels} 1.0" in scraped(watched)
 
 
 @pytest.mark.parametrize("name", expressions())
 def test_prometheus_answers_every_expression_of_alerts_and_dashboards(watched, name):
     expression = expressions()[name]
     watched.ask(expression)
-    exported = {series["metric"]["__name__"] for series in watched.ask('{__name__=~"socle_.+"}')}
-    assert named(expression) - OTHERS - set(NOT_ALWAYS) <= exported
+    assert named(expression) - OTHERS - set(NOT_ALWAYS) <= watched.exported()
 
 
 def test_prometheus_loaded_our_alerts_and_found_alertmanager(watched):
@@ -246,14 +228,16 @@ def test_prometheus_loaded_our_alerts_and_found_alertmanager(watched):
     assert [manager["url"] for manager in found] == [f"{watched.alertmanager}/api/v2/alerts"]
 
 
-def test_alertmanager_tells_the_notifier(watched):
+def test_an_alert_reaches_people_in_french_with_what_to_do(watched):
     labels = {"alertname": "Disk", "severity": "critical", "place": "lake"}
     hidden = {"alertname": "Disk", "severity": "warning", "place": "lake"}
-    notes = {"summary": "Le disque « lake » est plein.", "runbook": "docs/ops/disk.md"}
+    (rule,) = [r for r in rules() if r["alert"] == "Disk" and r["labels"] == {"severity": "critical"}]
+    notes = rule["annotations"] | {"summary": "Le disque « lake » n'a plus que 2% de libre."}
     read(f"{watched.alertmanager}/api/v2/alerts", [{"labels": each, "annotations": notes} for each in (labels, hidden)])
-    (told,) = until("the alert", lambda: [a for a in watched.receiver.told if a["labels"]["alertname"] == "Disk"], TOLD_S)
-    assert watched.receiver.paths == {"/alertmanager"}
-    assert (told["labels"], told["annotations"], told["status"]) == (labels, notes, "firing")
+    (told,) = until("the alert", lambda: [m for m in watched.receiver.told if "disque" in m["title"]], TOLD_S)
+    assert told["title"] == "Alerte : Le disque « lake » n'a plus que 2% de libre."
+    assert f"À faire : {notes['action']}" in told["message"]
+    assert "docs/ops/disk.md" in told["message"]
 
 
 def test_both_end_with_the_script(watched):

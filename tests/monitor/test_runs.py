@@ -203,8 +203,19 @@ def test_a_schedule_that_cannot_be_read_hides_nothing_else(server):
     assert value(found, "socle_workers_online", pool="socle") == 0
 
 
-def test_a_project_that_is_gone_is_forgotten(server, monkeypatch):
+def test_what_is_deployed_is_read_again_when_there_is_more_and_now_and_then(server, monkeypatch):
+    looking = view(server)
+    assert looking.collect().values.get("socle_runs_ended") is None
+    server.deploy("essai", "pipeline")
+    assert looking.collect().values["socle_runs_ended"]
+    looking.collect()
+    assert server.asked["deployments/filter"] == 2
     monkeypatch.setattr(runs, "PLAN_S", 0)
+    looking.collect()
+    assert server.asked["deployments/filter"] == 3
+
+
+def test_a_project_that_is_gone_is_forgotten(server):
     now = time.time()
     for name in ("essai", "parti"):
         server.run(server.deploy(name, "pipeline"), "COMPLETED", now - 10)
