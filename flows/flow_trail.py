@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
@@ -14,7 +14,7 @@ from flows.errors import StorageError
 from flows.lake import Lake
 from flows.lake.touched import Touched
 from flows.lake.trail import Entry, Trail
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 from flows.steps.trail import NOT_RECORDED, ended, new_entry, record_end
 from flows.validation import project_names
 from flows.who import asked
@@ -27,8 +27,8 @@ class FlowTrail:
     touched: Touched
     entry: Entry | None = None
     trail: Trail | None = None
-    patience_s: float = 0.0
-    closed: bool = field(default=False)
+    settings: Settings | None = None
+    closed: bool = False
 
     async def begin(self, flow: str, project: str, parameters: dict[str, Any]) -> None:
         """Raises: StorageError; the run must not go on then."""
@@ -46,24 +46,26 @@ class FlowTrail:
             trigger=by.trigger,
             run_id=str(flow_run.id),
         )
-        self.patience_s = settings.audit_patience_s
-        trail = await anyio.to_thread.run_sync(lambda: Trail(Lake(settings.for_project(project)), project))
+        self.settings = settings.for_project(project)
+        trail = await anyio.to_thread.run_sync(self._open)
         await anyio.to_thread.run_sync(trail.start, self.entry)
         self.trail = trail
 
     async def done(self) -> None:
         """Raises: SystemFailure if it cannot be recorded."""
-        if self.trail is not None and self.entry is not None:
+        if self.trail is not None and self.entry is not None and self.settings is not None:
             self.closed = True
-            await anyio.to_thread.run_sync(record_end, self.trail, ended(self.entry, self.touched, {}), self.patience_s)
+            await anyio.to_thread.run_sync(record_end, self.trail, ended(self.entry, self.touched, {}), self.settings.audit_patience_s)
 
     async def failed(self, error: Exception) -> None:
         """What the run failed of is worth more than its record: that it is missing is said in the log."""
-        if self.trail is None or self.entry is None or self.closed:
+        if self.trail is None or self.entry is None or self.settings is None or self.closed:
             return
         self.closed = True
+        down = isinstance(error, StorageError)  # and was waited for already: asked once more, as a service that never answered
+        trail, patience_s = (self._open(), 0.0) if down else (self.trail, self.settings.audit_patience_s)
         try:
-            await anyio.to_thread.run_sync(self.trail.end, ended(self.entry, self.touched, {}, error), self.patience_s)
+            await anyio.to_thread.run_sync(trail.end, ended(self.entry, self.touched, {}, error), patience_s)
         except StorageError as unrecorded:
             get_run_logger().error("%s (%s)", NOT_RECORDED, unrecorded.message)
 
@@ -72,4 +74,8 @@ class FlowTrail:
         if self.trail is not None and self.entry is not None and not self.closed:
             self.closed = True
             with suppress(StorageError):
-                self.trail.end(ended(self.entry, self.touched, {}, error))
+                self._open().end(ended(self.entry, self.touched, {}, error))
+
+    def _open(self) -> Trail:
+        assert self.entry is not None and self.settings is not None
+        return Trail(Lake(self.settings), self.entry.project)
