@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from flows.cli.access import access
@@ -17,6 +18,7 @@ from flows.steps.trail import note
 from flows.validation import check_project, project_names
 
 MIN_FREE_GB = 5.0
+RACERS, RACES = 8, 5  # creates of one object at the same time, and how often that is tried
 
 
 def diagnose(settings: Settings, *, create: bool) -> list[Finding]:
@@ -72,6 +74,9 @@ def _bucket(lake: Lake, name: str, what: str, create: bool) -> Finding:
         return Finding(
             what, "error", f"{made}a second create of one object was accepted: writers could overwrite each other", "use another S3 service"
         )
+    if (winners := _creates_that_won(objects)) != 1:
+        found = f"{made}of {RACERS} creates of one object at the same time, {winners} were accepted: writers could overwrite each other"
+        return Finding(what, "error", found, "use another S3 service (docs/decisions/0018-s3-server.md)")
     return Finding(what, "ok", f"{made}writable, conditional writes hold")
 
 
@@ -81,6 +86,22 @@ def _second_create_is_refused(objects: Objects) -> bool:
         return objects.create(key, b"1") and not objects.create(key, b"2") and objects.get(key) == b"1"
     finally:
         objects.delete(key)
+
+
+def _creates_that_won(objects: Objects) -> int:
+    """A service may look first and write afterwards: one after the other is refused then, and both of two at the same time are not."""
+    won = 0
+    for _ in range(RACES):
+        key = keys.probe(uuid.uuid4().hex)
+        try:
+            with ThreadPoolExecutor(RACERS) as pool:
+                results = list(pool.map(lambda n, key=key: objects.create(key, str(n).encode()), range(RACERS)))
+        finally:
+            objects.delete(key)
+        won = sum(results)
+        if won != 1:
+            break
+    return won
 
 
 def _machine(settings: Settings) -> Iterator[Finding]:
