@@ -44,6 +44,7 @@ class LakeView:
         self.manifests: dict[tuple[str, str], dict[int, ModelVersion]] = {}
 
     def collect(self) -> Samples:
+        """Raises: StorageError if the storage does not answer at all: the other projects would only wait for it as long again."""
         samples = Samples()
         for name in project_names(self.root):
             loaded: list[Project] = []
@@ -51,6 +52,8 @@ class LakeView:
             for project in loaded:
                 fine = self._project(samples, project)
             samples.add("socle_project_unreadable", not fine, project=name)
+            if not fine:
+                require_answer(self.lake)
         return samples
 
     def _project(self, samples: Samples, project: Project) -> bool:
@@ -142,6 +145,12 @@ class LakeView:
             for metric in SCORES:
                 if score := champion.metrics.get(side, {}).get(metric):
                     samples.add("socle_model_score", score["value"], **labels, side=side, metric=metric)
+
+
+def require_answer(lake: Lake) -> None:
+    """Raises: StorageError if the service does not answer, or does not know our keys."""
+    if not lake.is_local:
+        lake.bucket(keys.COMMON).bucket_exists()
 
 
 def _refused(version: DatasetVersion) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from flows.lake import Lake, keys
 from flows.monitor import Samples
+from flows.monitor.lake import require_answer
 
 KINDS = ("raw", "tables", "quarantine", "checks", "models", "audit", "base-models")
 
@@ -17,9 +18,11 @@ class Sizes:
         self.before: dict[str, tuple[Counter[str], Counter[str]]] = {}
 
     def collect(self) -> Samples:
+        """Raises: StorageError if the storage does not answer at all."""
         samples = Samples()
         for project in [*self.projects(), keys.COMMON]:
-            samples.attempt(f"sizes of {project}", lambda: self._list(project))  # noqa: B023 - called at once
+            if not samples.attempt(f"sizes of {project}", lambda: self._list(project)):  # noqa: B023 - called at once
+                require_answer(self.lake)
             for kind, size in self.before.get(project, (Counter(), Counter()))[0].items():
                 samples.add("socle_storage_bytes", size, project=project, kind=kind)
                 samples.add("socle_storage_objects", self.before[project][1][kind], project=project, kind=kind)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.errors import SystemFailure
+from flows.errors import StorageError, SystemFailure
 from flows.lake import Lake, keys
 from flows.lake.datasets import Dataset
 from flows.lake.models import Models
@@ -167,6 +167,45 @@ def test_sizes_stay_when_a_bucket_cannot_be_listed(root, monkeypatch):
     found = looking.collect()
     assert found.values == before.values
     assert len(found.errors) == 2 and "clé-secrète" not in str(found.errors)
+
+
+def test_a_storage_that_does_not_answer_is_not_asked_for_every_project(root, monkeypatch):
+    for number in range(20):
+        write_project(root, f"p{number}")
+    for name, text in {"STORAGE": "s3://socle", "S3_ENDPOINT": "http://127.0.0.1:9", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "b"}.items():
+        monkeypatch.setenv(f"SOCLE_{name}", text)
+    monkeypatch.setenv("SOCLE_S3_RETRIES", "0")
+    asked: list[str] = []
+    opened = Dataset.open
+    monkeypatch.setattr(Dataset, "open", lambda self: asked.append(self.project) or opened(self))
+    looking = view(root)
+    with pytest.raises(StorageError):
+        looking.collect()
+    assert len(asked) == 1
+    with pytest.raises(StorageError):
+        Sizes(looking.lake, lambda: ["essai", "p1"]).collect()
+
+
+@pytest.mark.services
+def test_on_a_real_s3_server_the_numbers_are_the_same(root, s3_settings, monkeypatch):
+    load(root)
+    local, local_sizes = view(root).collect(), Sizes(Lake(load_settings()), lambda: ["essai"]).collect()
+    settings = s3_settings()
+    keys_ = {"ACCESS_KEY": settings.s3_access_key, "SECRET_KEY": settings.s3_secret_key}
+    for name, secret in keys_.items():
+        monkeypatch.setenv(f"SOCLE_S3_{name}", secret.get_secret_value())
+    monkeypatch.setenv("SOCLE_STORAGE", settings.storage)
+    monkeypatch.setenv("SOCLE_S3_ENDPOINT", settings.s3_endpoint)
+    missing = view(root).collect()
+    assert value(missing, "socle_project_unreadable", project="essai") == 1  # its bucket is not there
+    Lake(settings).bucket("essai").ensure()
+    load(root)
+    remote, sizes = view(root).collect(), Sizes(Lake(load_settings()), lambda: ["essai"]).collect()
+    assert remote.errors == sizes.errors == []
+    moment = "socle_dataset_version_timestamp_seconds"
+    assert {k: v for k, v in remote.values.items() if k != moment} == {k: v for k, v in local.values.items() if k != moment}
+    assert sizes.values["socle_storage_objects"].keys() == local_sizes.values["socle_storage_objects"].keys()
+    assert value(look(load_settings()), "socle_reachable", service="storage") == 1
 
 
 # -- the machine

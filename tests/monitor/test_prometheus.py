@@ -235,7 +235,7 @@ def test_an_alert_reaches_people_in_french_with_what_to_do(watched):
     notes = rule["annotations"] | {"summary": "Le disque « lake » n'a plus que 2% de libre."}
     read(f"{watched.alertmanager}/api/v2/alerts", [{"labels": each, "annotations": notes} for each in (labels, hidden)])
     (told,) = until("the alert", lambda: [m for m in watched.receiver.told if "disque" in m["title"]], TOLD_S)
-    assert told["title"] == "Alerte : Le disque « lake » n'a plus que 2% de libre."
+    assert told["title"] == "[Socle] Alerte : Le disque « lake » n'a plus que 2% de libre."
     assert f"À faire : {notes['action']}" in told["message"]
     assert "docs/ops/disk.md" in told["message"]
 
