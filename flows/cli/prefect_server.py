@@ -17,6 +17,7 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 def server_environment(settings: Settings, port: int) -> dict[str, str]:
     origins = {f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.ui_url.rstrip("/")} - {""}
     wanted = {
+        "PREFECT_SERVER_UI_API_URL": "/api",  # of whatever host the page came from: ours, or a proxy's
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(sorted(origins)),  # no page of elsewhere may use the API
         # In memory by default: a restart of the server would keep the places of runs that ended with it taken for ever.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flows.cli import diagnosis
 from flows.cli.diagnosis import diagnose
+from flows.lake import Lake
 from flows.lake.local import LocalObjects
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 
 
 def looks_first(self: LocalObjects, key: str, data: bytes) -> bool:
@@ -34,3 +36,11 @@ def test_a_sound_storage_has_one_winner_and_keeps_no_probe(root: Path) -> None:
     objects = LocalObjects(load_settings().lake_folder / "socle-essai")
     assert diagnosis._creates_that_won(objects) == 1
     assert list(objects.list(".probe")) == []
+
+
+@pytest.mark.services
+def test_ceph_has_one_winner(s3_settings: Callable[..., Settings]) -> None:
+    bucket = Lake(s3_settings()).bucket("essai")
+    bucket.ensure()
+    assert diagnosis._creates_that_won(bucket) == 1
+    assert list(bucket.list(".probe")) == []

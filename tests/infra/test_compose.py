@@ -159,6 +159,16 @@ def test_every_setting_of_prefect_is_one() -> None:
         assert named <= valid, name
 
 
+def test_the_server_operates_as_that_of_socle_up() -> None:
+    from flows.cli.prefect_server import server_environment
+
+    apart = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS", "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"}  # the public host, and Redis
+    wanted = {name: value for name, value in server_environment(Settings(), 4200).items() if name not in apart}
+    for name in ("prefect-1", "prefect-2", "prefect-services"):
+        assert wanted.items() <= SERVICES[name]["environment"].items()
+        assert apart <= set(SERVICES[name]["environment"])
+
+
 def secrets(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     script = REPOSITORY / "infra" / "secrets.sh"
     return subprocess.run(
