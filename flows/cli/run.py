@@ -144,6 +144,8 @@ def _known(flow: FlowName, parameters: dict[str, str]) -> None:
     if unknown := set(parameters) - set(PARAMETERS[flow]):
         known = ", ".join(PARAMETERS[flow]) or "none"
         raise ConfigurationError(f"the flow {flow.value} has no parameter {', '.join(unknown)}", where=f"its parameters: {known}")
+    if parameters.get("dry_run", "true") not in ("true", "false"):
+        raise ConfigurationError("--set dry_run is true or false")
 
 
 def _chosen(plan: ProjectPlan, parameters: dict[str, str]) -> ProjectPlan:
