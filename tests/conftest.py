@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.platform", "tests.s3", "tests.stack"]
+pytest_plugins = ["tests.platform", "tests.s3", "tests.stack", "tests.faults.shaken"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

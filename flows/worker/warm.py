@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import os
 import runpy
 import selectors
@@ -34,7 +35,35 @@ PRELOADED = (
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
+class Output(io.TextIOWrapper):
+    """Of a run, which writes to a pipe of the worker: when that is killed, the run goes on and writes to nobody. With an ordinary
+    stream, the first line of its log would end it."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(open(descriptor, "wb", closefd=False), encoding="utf-8", errors="backslashreplace", line_buffering=True)  # noqa: SIM115
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self._to_nobody()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._to_nobody()
+
+    def _to_nobody(self) -> None:
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):  # libraries write there as well
+            os.dup2(nobody, descriptor)
+        os.close(nobody)
+
+
 def main() -> None:
+    sys.stdout, sys.stderr = Output(1), Output(2)  # before anything keeps them
     for name in PRELOADED:
         importlib.import_module(name)
     if (threads := len(list(Path("/proc/self/task").iterdir()))) != 1:
