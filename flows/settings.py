@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     """Public address of the Prefect UI, for links in messages; empty: that of PREFECT_API_URL."""
     runbook_url: str = ""
     """Where docs/ops/ is published, for links in messages; empty: messages name the file."""
-    late_after_min: float = Field(15, gt=0, le=1440)
+    late_after_min: float = Field(15, ge=0.2, le=1440)
     """Minutes that a run may wait beyond its time before somebody is told."""
     lost_after_min: float = Field(10, ge=1, le=1440)
     """Minutes without a sign of life after which a run is closed as crashed."""

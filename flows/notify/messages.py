@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -128,7 +129,8 @@ def _of_alert(settings: Settings, alert: Alert) -> Message:
     if not over:
         lines += [notes["description"]] if notes.get("description") else []
         lines += [f"À faire : {notes['action']}"] if notes.get("action") else []
-        lines.append(f"Si cela ne suffit pas : {notes.get('runbook_url') or runbook(settings, _kebab(name))}")
+        page = PurePosixPath(notes.get("runbook") or _kebab(name)).stem
+        lines.append(f"Si cela ne suffit pas : {notes.get('runbook_url') or runbook(settings, page)}")
     if since := _moment(alert.startsAt):
         lines.append(f"Depuis : {since}")
     severity: Literal["failure", "warning", "success"] = "warning"

@@ -256,3 +256,65 @@ def test_without_a_server_the_error_says_what_to_do(root: Path) -> None:
         environment = {**os.environ, "SOCLE_ROOT": str(root), "PREFECT_CLIENT_MAX_RETRIES": "0", **extra}
         done = subprocess.run([str(SOCLE), "deploy"], env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         assert done.returncode in (2, 3) and words in done.stderr and "Traceback" not in done.stderr, done
+
+
+WATCHED = [
+    "Socle : exécution échouée",
+    "Socle : exécution interrompue",
+    "Socle : exécution en retard",
+    "Socle : exécution sans signe de vie",
+    "Socle : annulation sans réponse",
+]
+
+
+@pytest.fixture
+def unwatched(api: Api) -> None:
+    for each in automations(api).values():
+        api(f"automations/{each['id']}", method="DELETE")
+
+
+def automations(api: Api) -> dict[str, dict[str, Any]]:
+    return {each["name"]: each for each in api("automations/filter", {})}
+
+
+def test_automations_are_made_once(api: Api, deploy: Deploy, unwatched: None) -> None:
+    assert deploy("--dry-run")["automations"]["added"] == WATCHED
+    assert automations(api) == {}
+    assert deploy()["automations"]["added"] == WATCHED
+    made = automations(api)
+    assert deploy()["automations"] == {"added": [], "changed": [], "removed": [], "unchanged": WATCHED}
+    assert automations(api) == made and sorted(made) == sorted(WATCHED)
+
+
+def test_automations_of_people_stay_and_ours_are_put_right(api: Api, deploy: Deploy, unwatched: None) -> None:
+    deploy()
+    theirs = automations(api)[WATCHED[0]] | {"name": "À moi", "tags": ["socle"]}
+    api("automations/", {key: theirs[key] for key in ("name", "tags", "trigger", "actions")})
+    old = theirs | {"name": "Socle : d'une version d'avant"}
+    api("automations/", {key: old[key] for key in ("name", "tags", "trigger", "actions")})
+    ours = automations(api)[WATCHED[1]]
+    changed = {key: ours[key] for key in ("name", "tags", "trigger", "actions")} | {"description": "autre chose", "enabled": False}
+    api(f"automations/{ours['id']}", changed, method="PUT")
+    assert deploy()["automations"] == {
+        "added": [],
+        "changed": [WATCHED[1]],
+        "removed": [old["name"]],
+        "unchanged": [name for name in WATCHED if name != WATCHED[1]],
+    }
+    found = automations(api)
+    assert "À moi" in found and found[WATCHED[1]]["description"] == "Prévient."
+    assert found[WATCHED[1]]["enabled"] is False, "one that somebody switched off stays off"
+
+
+def test_times_and_the_address_of_the_notifier_are_those_of_whoever_deploys(
+    api: Api, deploy: Deploy, unwatched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy()
+    monkeypatch.setenv("SOCLE_LATE_AFTER_MIN", "30")
+    monkeypatch.setenv("SOCLE_NOTIFY_URL", "http://notifier:4203")
+    assert set(deploy("--dry-run")["automations"]["changed"]) == set(WATCHED[:3])
+    deploy()
+    assert automations(api)["Socle : exécution en retard"]["trigger"]["within"] == 1800
+    (block,) = api("block_documents/filter", {"include_secrets": True})
+    assert block["data"]["url"] == "http://notifier:4203/prefect"
+    assert deploy()["automations"]["unchanged"] == WATCHED

@@ -112,6 +112,9 @@ def test_an_alert_and_its_end(settings: Settings) -> None:
 def test_a_page_that_an_alert_names_is_taken(settings: Settings) -> None:
     named = ALERT | {"annotations": {"runbook_url": "https://docs.example/ops/stale-data.md"}}
     assert "https://docs.example/ops/stale-data.md" in messages.of_alerts(settings, {"alerts": [named]})[0].text
+    public = settings.model_copy(update={"runbook_url": "https://docs.example/ops"})
+    ours = ALERT | {"annotations": {"runbook": "docs/ops/disk.md"}}
+    assert "https://docs.example/ops/disk.md" in messages.of_alerts(public, {"alerts": [ours]})[0].text
 
 
 def test_what_is_told_as_one_has_the_links(settings: Settings) -> None:
