@@ -5,23 +5,30 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import sys
 import tarfile
 import zipfile
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import ConfigurationError, NotFound
 from flows.lake import keys
 from flows.lake.contents import Needle
 from flows.lake.datasets import Dataset
+from flows.lake.erasures import Erasures
+from flows.lake.local import LocalObjects
 from flows.lake.quarantine import Quarantine
 from flows.lake.references import Reference
 from flows.steps import open_run
+from flows.steps.identity import LeftOut, person
 from flows.steps.purge import purge
 from tests.conftest import csv_text, rows
+from tests.sources.test_npm import CLIENT, archive, integrity
 
 PERSON = "d00003"
 SECRETS = (PERSON, "zzz-secret-3", "question 3 sur")
@@ -346,3 +353,74 @@ def test_all_values_of_a_key_have_to_be_in_one_row(tmp_path):
     pl.DataFrame({"a": ["x1", "x2"], "b": ["y1", "y2"]}).write_parquet(path)
     assert Needle(["x1", "y1"]).in_file(path, tmp_path)
     assert not Needle(["x1", "y2"]).in_file(path, tmp_path)
+
+
+# ---- a package, whose bytes are asked of the network once ----------------------------------------------------------
+
+
+def test_a_package_that_holds_the_person_is_fetched_when_it_is_needed_and_not_kept(
+    load, data, edit, unchecked, erase, leaks, served, npm, suite
+):
+    """Its archive is gone from the lake, yet a run with nothing to do asks the registry for nothing."""
+    fake = npm(with_person(10))
+    edit("{type: file, path: data/*.csv}", '{type: npm, package: "essai", version: 1.0.0, member: data/demandes.csv}')
+    load()
+    assert leaks()
+    assert erase().is_clean and leaks() == []
+    asked = len(fake.calls())
+    assert load().action == "nothing" and len(fake.calls()) == asked
+    suite(("expect_column_values_to_not_be_null", {"column": "texte"}))
+    assert load().report.rows["erased"] == 1 and len(fake.calls()) > asked
+    assert served() == without_person(10) and leaks() == []
+    assert load().action == "nothing"
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """An npm client that knows one package."""
+
+    def ready(text: str) -> SimpleNamespace:
+        state, bin_ = tmp_path / "npm", tmp_path / "bin"
+        state.mkdir()
+        bin_.mkdir()
+        (bin_ / "npm").write_text(CLIENT.format(python=sys.executable, state=str(state)))
+        (bin_ / "npm").chmod(0o755)
+        package = archive({"package/package.json": b"{}", "package/data/demandes.csv": text.encode()})
+        (state / "package.tgz").write_bytes(package)
+        packed = json.dumps([{"filename": "legi-data-1.0.0.tgz"}])
+        answers = {"view": {"stdout": json.dumps(integrity(package))}, "pack": {"stdout": packed}}
+        (state / "answers.json").write_text(json.dumps(answers))
+        monkeypatch.setenv("PATH", f"{bin_}:{os.environ['PATH']}")
+        return SimpleNamespace(calls=lambda: (state / "calls").read_text().splitlines())
+
+    return ready
+
+
+# ---- who is who ----------------------------------------------------------------------------------------------------
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1, max_size=8)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(everybody=st.lists(WORDS, min_size=1, max_size=6), kind=st.sampled_from(["string", "integer", "number"]), picked=st.integers(0, 5))
+def test_loads_leave_out_exactly_the_rows_that_were_erased(everybody, kind, picked, root, tmp_path_factory, edit):
+    """Whatever the values are: what an erasure finds in a table is what later loads leave out, and nobody else."""
+    with open_run("essai") as run:
+        declared = run.project.datasets["demandes"]
+        declared = declared.model_copy(
+            update={"columns": declared.columns | {"id": declared.columns["id"].model_copy(update={"type": kind})}}
+        )
+        value = everybody[picked % len(everybody)]
+        assume(value.strip())
+        objects = LocalObjects(tmp_path_factory.mktemp("objects"))
+        objects.ensure()
+        erasures, who = Erasures(objects, "demandes"), person(declared, {"id": value})
+        erasures.add(erasures.digest(who.columns, who.values), who.columns)
+        batch = pl.DataFrame({"id": everybody, "n": range(len(everybody))})
+        rest = LeftOut(erasures, declared).without(batch)
+        assert value not in rest["id"].to_list()
+        assert who.in_rows(batch.lazy()) == batch.height - rest.height
+        assert who.in_rows(rest.lazy()) == 0
+        others = [e for e in everybody if e.strip() != value.strip()]
+        assert kind != "string" or rest["id"].to_list() == others
+        assert sum(who.in_records([json.dumps({"id": e}) for e in everybody])) == batch.height - rest.height
