@@ -121,7 +121,7 @@ def networks(name: str) -> set[str]:
 def test_networks_separate() -> None:
     assert all(COMPOSE["networks"][name] == {"internal": True} for name in ("api", "data", "lake", "watch"))
     of = {net: {name for name in SERVICES if net in networks(name)} for net in COMPOSE["networks"]}
-    assert of["data"] == {"postgres", "redis", "migrate", "prefect-1", "prefect-2", "prefect-services", "backup"}
+    assert of["data"] == {"postgres", "redis", "migrate", "prefect-1", "prefect-2", "prefect-services", "backup", "metrics"}
     assert "proxy" not in of["lake"] | of["data"]
     assert not of["outside"] & of["data"]
     assert {name for name in SERVICES if "ports" in SERVICES[name]} == {"proxy"}

@@ -121,6 +121,18 @@ def test_addresses_are_services_of_the_compose_file():
     assert set(re.findall(r"\b([a-z]+):\d{4}\b", text)) - {"localhost"} <= services
 
 
+def test_in_containers_the_exporter_reaches_what_it_looks_at_and_the_notifier_answers_to_its_name():
+    services = load(REPOSITORY / "docker-compose.yml")["services"]
+    exporter, seen = services["metrics"], services["metrics"]["environment"]
+    for name in (seen["SOCLE_DOCS_HOST"], "postgres", "prefect-1", "s3"):
+        assert set(exporter["networks"]) & set(services[name]["networks"]), name
+    for name in ("metrics", "notify", "alertmanager"):
+        assert set(services["prometheus"]["networks"]) & set(services[name]["networks"]), name
+    assert Path(seen["SOCLE_METRICS_DATABASE_URL_FILE"]).name in exporter["secrets"]
+    address = load(PROMETHEUS / "alertmanager.yml")["receivers"][0]["webhook_configs"][0]["url"]
+    assert address == services["notify"]["environment"]["SOCLE_NOTIFY_URL"] + "/alertmanager"
+
+
 # -- dashboards
 
 
