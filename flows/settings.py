@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     metrics_database_url_file: Path | None = None
     """Of Prefect's database, for its size; empty: the server's own, if the environment has it."""
     metrics_certificates: str = ""
-    """Addresses `host:port`, separated by commas, whose certificates are watched; those of S3 and of the docs are as well."""
+    """Addresses `host:port`, separated by commas, whose certificates are watched; empty: those of S3 and of the docs, if https."""
 
     docs_host: str = "127.0.0.1"
     docs_port: int = Field(4201, ge=0, le=65535)

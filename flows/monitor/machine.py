@@ -82,7 +82,9 @@ class Machine:
 
     def _addresses(self) -> list[str]:
         """host:port of everything that shows a certificate."""
-        found = [a.strip() for a in self.settings.metrics_certificates.split(",") if a.strip()]
+        if given := [a.strip() for a in self.settings.metrics_certificates.split(",") if a.strip()]:
+            return sorted(set(given))
+        found = []
         for url in (self.settings.docs_url, self.settings.s3_endpoint):
             parts = urlsplit(url)
             if parts.scheme == "https" and parts.hostname:

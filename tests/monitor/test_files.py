@@ -124,7 +124,8 @@ def test_addresses_are_services_of_the_compose_file():
 def test_in_containers_the_exporter_reaches_what_it_looks_at_and_the_notifier_answers_to_its_name():
     services = load(REPOSITORY / "docker-compose.yml")["services"]
     exporter, seen = services["metrics"], services["metrics"]["environment"]
-    for name in (seen["SOCLE_DOCS_HOST"], "postgres", "prefect-1", "s3"):
+    certificate = seen["SOCLE_METRICS_CERTIFICATES"].partition(":")[0]
+    for name in (seen["SOCLE_DOCS_HOST"], certificate, "postgres", "prefect-1", "s3"):
         assert set(exporter["networks"]) & set(services[name]["networks"]), name
     for name in ("metrics", "notify", "alertmanager"):
         assert set(services["prometheus"]["networks"]) & set(services[name]["networks"]), name

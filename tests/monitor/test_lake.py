@@ -258,6 +258,9 @@ def test_certificates_of_what_is_served_over_https_are_watched(root, monkeypatch
     monkeypatch.setenv("SOCLE_S3_ENDPOINT", "http://s3.example:8000")
     settings = load_settings()
     assert Machine(settings, Lake(settings), "", lambda: True)._addresses() == ["docs.example.gouv.fr:443"]
+    monkeypatch.setenv("SOCLE_METRICS_CERTIFICATES", "proxy:8443, proxy:8443")
+    settings = load_settings()
+    assert Machine(settings, Lake(settings), "", lambda: True)._addresses() == ["proxy:8443"]
 
 
 def test_no_certificate_is_a_clear_failure():
