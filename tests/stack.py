@@ -40,6 +40,9 @@ class Stack:
     def kill(self, name: str) -> None:
         self.children.started.pop(name).kill()
 
+    def start_redis(self) -> None:
+        self.children.start("redis", redis_command(self.ports["redis"]))
+
 
 def command(service: str) -> list[str]:
     """Of a service, without the reading of secrets."""
@@ -51,6 +54,10 @@ def environment(service: str) -> dict[str, str]:
     """Its variables that are the same everywhere: no address, no path in a container."""
     found = {k: str(v) for k, v in COMPOSE["services"][service]["environment"].items()}
     return {k: v for k, v in found.items() if k.startswith(("PREFECT_", "DO_NOT")) and "${" not in v and not v.startswith("/tmp")}
+
+
+def redis_command(port: int) -> list[str]:
+    return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
 
 
 @contextlib.contextmanager
@@ -70,7 +77,7 @@ def running(root: Path) -> Iterator[Stack]:
     folder = root / "proxy"
     try:
         redis = f"redis://127.0.0.1:{ports['redis']}/0"
-        children.start("redis", ["redis-server", "--port", str(ports["redis"]), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        children.start("redis", redis_command(ports["redis"]))
         server = environment("prefect-1") | {
             "PREFECT_API_DATABASE_CONNECTION_URL": postgres.start(children, settings),
             "PREFECT_REDIS_MESSAGING_URL": redis,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import subprocess
 import uuid
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.platform import SOCLE
 from tests.proxy import MACHINES, PEOPLE, Proxy
 from tests.stack import Stack, created_by
 
@@ -103,6 +105,9 @@ def test_the_person_is_named_in_the_run_whatever_the_request_says(stack: Stack) 
     run = stack.platform.api(f"flow_runs/{answer.json()['id']}")
     assert (created_by(run), run["created_by"]["id"]) == (CAMILLE, IDENTITY)
     assert stack.platform.wait(run["id"])["state_name"] == "Completed"
+    command = [str(SOCLE), "audit", "essai", "--json"]
+    trail = subprocess.run(command, env=stack.children.environment, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert CAMILLE in trail, "and the audit trail of the lake has the name"
 
 
 def test_who_did_what_is_logged_without_passwords_and_parameters(stack: Stack) -> None:
@@ -221,6 +226,17 @@ def test_events_of_runs_travel_through_the_machines_door(stack: Stack) -> None:
     stack.platform.wait(stack.platform.trigger("ingest/essai", {"project": "essai"}))
     log = [json.loads(line) for line in stack.proxy.log().splitlines()]
     assert [line for line in log if line["path"] == "/api/events/in" and line["status"] == 101]
+
+
+def test_redis_may_be_lost_with_all_it_holds(stack: Stack) -> None:
+    stack.kill("redis")
+    stack.start_redis()
+    with stack.proxy.client(DOMINIQUE) as client:
+        for _ in range(2):
+            run = client.post(f"/api/deployments/{deployment(stack)}/create_flow_run", json={"parameters": {"project": "essai"}}).json()[
+                "id"
+            ]
+            assert stack.platform.wait(run)["state_name"] == "Completed"
 
 
 def test_a_lost_api_server_is_not_noticed(stack: Stack) -> None:
