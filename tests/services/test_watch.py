@@ -23,7 +23,7 @@ from tests.platform import Platform, running, write_waiting_project
 pytestmark = pytest.mark.services
 
 LIMIT_S = 240
-BUSY_S = 80
+BUSY_S = 70
 BUSY = f"""\
 import time
 
@@ -37,10 +37,11 @@ def demandes(batch):
 SETTINGS = {
     "SOCLE_LOST_AFTER_MIN": "1",
     "SOCLE_LATE_AFTER_MIN": "0.2",
-    "SOCLE_DRAIN_MIN": "0.4",
+    "SOCLE_DRAIN_MIN": "0.25",
     "SOCLE_NOTIFY_FOLD_MIN": "0",
     "SOCLE_UI_URL": "https://socle.example",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "3",
+    "PREFECT_WORKER_PREFETCH_SECONDS": "1",
 }
 
 
@@ -147,6 +148,7 @@ def test_lost_runs_are_closed_and_busy_ones_are_not(watched: Platform, receivers
         victim.kill()
     watched.api(f"flow_runs/{cancelled}/set_state", {"state": {"type": "CANCELLING"}})
     busy = watched.trigger("ingest/occupe", {"project": "occupe"})
+    stuck = watched.trigger("check/essai", {"project": "essai", "reference": "demandes"}, state={"type": "PENDING"})
     ended = wait_for_state(watched, lost, "CRASHED", "FAILED", "COMPLETED")
     assert ended["state"]["message"] == LOST, ended["state"]
     text = receivers.mail.wait_for("Exécution perdue : ingest, projet lent")
@@ -155,6 +157,7 @@ def test_lost_runs_are_closed_and_busy_ones_are_not(watched: Platform, receivers
     healthy = wait_for_state(watched, busy, "COMPLETED", "FAILED", "CRASHED")
     assert healthy["state_type"] == "COMPLETED", healthy["state"]
     assert healthy["total_run_time"] > BUSY_S > 60 * float(SETTINGS["SOCLE_LOST_AFTER_MIN"])
+    assert wait_for_state(watched, stuck, "CRASHED", "COMPLETED")["state"]["message"] == LOST, "no worker has ever had it"
     waiting.unlink()
     assert watched.wait(watched.trigger("ingest/lent", {"project": "lent"}))["state_type"] == "COMPLETED", "its place is free again"
 
@@ -190,12 +193,12 @@ def test_a_run_that_does_not_finish_in_time_is_handed_back_and_runs_again(watche
 def test_overdue_runs_of_a_schedule_are_not_all_made_up_for(watched: Platform) -> None:
     watched.wait(watched.trigger("ingest/essai", {"project": "essai"}))
     deployment = watched.api("deployments/name/check/essai")["id"]
-    schedule = {"schedule": {"interval": 10}, "active": True, "slug": "essai", "parameters": {"reference": "demandes"}}
+    schedule = {"schedule": {"interval": 5}, "active": True, "slug": "essai", "parameters": {"reference": "demandes"}}
     with nothing_starts(watched):
         started = datetime.now(UTC)
         (made,) = watched.api(f"deployments/{deployment}/schedules", [schedule])
         address = f"deployments/{deployment}/schedules/{made['id']}"
-        time.sleep(45)
+        time.sleep(25)
         resumed = datetime.now(UTC)
     due = scheduled(watched, deployment, started, resumed)
     assert len(due) >= 3
@@ -205,11 +208,11 @@ def test_overdue_runs_of_a_schedule_are_not_all_made_up_for(watched: Platform) -
     assert all("Pas exécutée : elle est en retard" in run["state"]["message"] for run in ended if run not in done)
     # A schedule that is paused, and resumed after several of its times: none of them is made up for.
     change(watched, address, {"active": False})
-    paused = datetime.now(UTC) + timedelta(seconds=10)  # a worker takes runs that soon before they are due
-    time.sleep(35)
+    paused = datetime.now(UTC) + timedelta(seconds=2)  # a worker takes a run a little before it is due
+    time.sleep(17)
     change(watched, address, {"active": True})
     resumed = datetime.now(UTC)
-    time.sleep(15)
+    time.sleep(8)
     assert scheduled(watched, deployment, paused, resumed) == []
     change(watched, address, {"active": False})
 
