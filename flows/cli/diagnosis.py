@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,8 @@ def _notifications(settings: Settings) -> Finding:
         return Finding(
             "notifications", "warning", f"targets for projects that are not there: {', '.join(strangers)}", "correct their lines"
         )
+    if settings.notify_urls_file and settings.notify_urls_file.stat().st_mode & stat.S_IRWXO:
+        return Finding("notifications", "warning", "others may read the file of addresses", f"chmod o= {settings.notify_urls_file}")
     if not found:
         return Finding("notifications", "warning", "nobody is told when a run fails", "set SOCLE_NOTIFY_URLS_FILE")
     return Finding("notifications", "ok", f"{len(found)} target(s)", "")

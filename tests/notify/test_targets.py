@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from flows.cli.diagnosis import diagnose
 from flows.errors import ConfigurationError
 from flows.notify import targets
 from flows.notify.messages import Message
+from flows.settings import load_settings
 from tests.notify.receivers import KEY, SECRETS, Receivers, all_of_them
 from tests.platform import SOCLE, free_port
 
@@ -86,3 +88,22 @@ def test_socle_notify_tries_every_target(receivers: Receivers, root: Path) -> No
     assert done.returncode == 3 and "✗ mmost of line 2, project *: not taken" in done.stdout, done
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
     assert "les messages de la plateforme Socle arrivent bien ici" in receivers.matrix.wait_for("Essai des notifications")
+
+
+@pytest.mark.parametrize(
+    ("lines", "mode", "state", "words"),
+    [
+        ("* = json://h\n", 0o600, "ok", "1 target(s)"),
+        ("* = json://h\n", 0o644, "warning", "others may read"),
+        ("inconnu = json://h\n", 0o600, "warning", "projects that are not there: inconnu"),
+        (f"* = {KEY}\n", 0o600, "error", "line 1"),
+        ("", 0o600, "warning", "nobody is told"),
+    ],
+)
+def test_doctor_looks_at_the_file(root: Path, monkeypatch: pytest.MonkeyPatch, lines: str, mode: int, state: str, words: str) -> None:
+    file = root / "urls"
+    file.write_text(lines)
+    file.chmod(mode)
+    monkeypatch.setenv("SOCLE_NOTIFY_URLS_FILE", str(file))
+    (finding,) = [found for found in diagnose(load_settings(), create=False) if found.what == "notifications"]
+    assert finding.state == state and words in finding.found and KEY not in f"{finding}"
