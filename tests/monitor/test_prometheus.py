@@ -25,13 +25,14 @@ import psutil
 import pytest
 
 from flows.monitor.catalogue import METRICS
-from tests.conftest import write_project
+from tests.conftest import PROJECT, csv_text, rows, write_project
 from tests.monitor.files import OTHERS, PROMETHEUS, expressions, named, rules
 from tests.platform import SCHEDULE, Platform, free_port, running
 
 pytestmark = pytest.mark.services
 
 START_S, TOLD_S = 90, 120
+DISK = {"alertname": "Disk", "place": "lake"}
 NOT_ALWAYS = {
     "socle_model_training_energy_kwh": "no training measured it",
     "socle_certificate_expiry_timestamp_seconds": "nothing is served over TLS here",
@@ -147,6 +148,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with (write_project(root) / "project.yaml").open("a", encoding="utf-8") as file:
         file.write(SCHEDULE)
     write_project(root, "casse", "title: [")
+    poor = write_project(root, "mauvais", PROJECT.replace("on_failure: block", "on_failure: warn"))
+    (poor / "data" / "demandes.csv").write_text(csv_text([*rows(9), ("x", "", "paie")]), encoding="utf-8")
     receiver = Receiver()
     told = receiver.serve()
     targets = folder / "targets"
@@ -160,7 +163,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         addresses = (f"http://127.0.0.1:{ports[name]}" for name in ("SOCLE_METRICS_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT"))
         made = Watched(platform, *addresses, receiver, stack)
         try:
-            assert platform.wait(platform.trigger("pipeline/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
+            runs = [platform.trigger("pipeline/essai", {"project": "essai"}), platform.trigger("ingest/mauvais", {"project": "mauvais"})]
+            assert {platform.wait(run)["state_type"] for run in runs} == {"COMPLETED"}
+            until("Alertmanager", lambda: read(f"{made.alertmanager}/api/v2/status"))
+            read(
+                f"{made.alertmanager}/api/v2/alerts",
+                [{"labels": DISK | {"severity": s}, "annotations": {}} for s in ("critical", "warning")],
+            )
             until("a scrape of everything", lambda: set(METRICS) - set(NOT_ALWAYS) <= made.exported())
             until("four targets", lambda: len(made.ask("up == 1")) == 4)
             yield made
@@ -229,15 +238,19 @@ def test_prometheus_loaded_our_alerts_and_found_alertmanager(watched):
 
 
 def test_an_alert_reaches_people_in_french_with_what_to_do(watched):
-    labels = {"alertname": "Disk", "severity": "critical", "place": "lake"}
-    hidden = {"alertname": "Disk", "severity": "warning", "place": "lake"}
-    (rule,) = [r for r in rules() if r["alert"] == "Disk" and r["labels"] == {"severity": "critical"}]
-    notes = rule["annotations"] | {"summary": "Le disque « lake » n'a plus que 2% de libre."}
-    read(f"{watched.alertmanager}/api/v2/alerts", [{"labels": each, "annotations": notes} for each in (labels, hidden)])
-    (told,) = until("the alert", lambda: [m for m in watched.receiver.told if "disque" in m["title"]], TOLD_S)
-    assert told["title"] == "[Socle] Alerte : Le disque « lake » n'a plus que 2% de libre."
-    assert f"À faire : {notes['action']}" in told["message"]
-    assert "docs/ops/disk.md" in told["message"]
+    """A version that does not meet its checks: from the lake to the exporter, Prometheus, Alertmanager, the notifier, a webhook."""
+    (told,) = until("the alert", lambda: [m for m in watched.receiver.told if "mauvais" in m["title"]], TOLD_S)
+    assert told["title"] == "[Socle] Alerte : mauvais : 50% seulement des contrôles de « demandes » sont satisfaits."
+    (rule,) = [r for r in rules() if r["alert"] == "QualityLow"]
+    assert f"À faire : {rule['annotations']['action']}" in told["message"]
+    assert "docs/ops/quality-low.md" in told["message"]
+
+
+def test_what_follows_from_a_worse_alert_is_not_told_beside_it(watched):
+    until("the worse one", lambda: [m for m in watched.receiver.told if "disk.md" in m["message"]], TOLD_S)
+    found = read(f"{watched.alertmanager}/api/v2/alerts?" + urllib.parse.urlencode({"filter": 'alertname="Disk"'}))
+    assert {a["labels"]["severity"]: a["status"]["state"] for a in found} == {"critical": "active", "warning": "suppressed"}
+    assert len([m for m in watched.receiver.told if "disk.md" in m["message"]]) == 1
 
 
 def test_both_end_with_the_script(watched):
