@@ -127,6 +127,16 @@ def test_a_pipeline_that_fails_is_told_once(watched: Platform, receivers: Receiv
     watched.write_rows(90)
 
 
+def test_a_run_whose_process_is_killed_is_told(watched: Platform, receivers: Receivers, waiting: Path) -> None:
+    run = watched.trigger("ingest/lent", {"project": "lent"})
+    wait_for_state(watched, run, "RUNNING")
+    (process,) = watched.runs()
+    process.kill()
+    text = receivers.mail.wait_for("Interruption : ingest, projet lent")
+    assert "a été interrompue" in text and run in text and "docs/ops/run-crashed.md" in text
+    assert not any("lent" in message for message in receivers.matrix.got), "that room is of another project"
+
+
 def test_a_run_that_waits_too_long_is_told(watched: Platform, receivers: Receivers) -> None:
     with nothing_starts(watched):
         run = watched.trigger("ingest/essai", {"project": "essai"})
