@@ -14,6 +14,7 @@ from pathlib import Path
 from flows.errors import SocleError
 from flows.monitor.catalogue import METRICS
 
+LONGEST = 500  # characters of what is said of one error
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -37,7 +38,8 @@ class Samples:
         try:
             look()
         except SocleError as error:
-            self.errors.append(f"{what}: {str(error).splitlines()[0]}")
+            said = " ".join([error.message, *([f"({error.where})"] if error.where else [])])
+            self.errors.append(f"{what}: {' '.join(said.split())[:LONGEST]}")
         except Exception as error:
             # Where, not what it says: texts of other libraries may repeat an address with its password.
             place = traceback.extract_tb(error.__traceback__)[-1]

@@ -138,6 +138,7 @@ def test_a_broken_project_is_a_number_and_hides_no_other(root):
     assert broken == {"abime": 1, "casse": 1, "essai": 0}
     assert value(found, "socle_dataset_version", **DATASET) == 1
     assert len(found.errors) == 2
+    assert "projects/casse/project.yaml:1" in " ".join(found.errors)
 
 
 def test_sizes_by_kind_are_those_on_the_disk(root):
