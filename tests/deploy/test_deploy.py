@@ -105,6 +105,17 @@ def test_only_what_a_change_touches_is_deployed_again(api: Api, deploy: Deploy, 
     assert form["anyOf"][0]["enum"] == ["sujet"]
 
 
+def test_a_cleanup_that_a_schedule_starts_deletes_and_one_that_a_person_starts_shows(api: Api, deploy: Deploy, root: Path) -> None:
+    with (root / "projects" / "essai" / "project.yaml").open("a", encoding="utf-8") as file:
+        file.write(SCHEDULE.replace("pipeline", "maintain"))
+    deploy()
+    there = one(api, "maintain/essai")
+    assert [s["parameters"] for s in there["schedules"]] == [{"dry_run": False}]
+    assert "dry_run" not in there["parameters"]
+    assert there["parameter_openapi_schema"]["properties"]["dry_run"]["default"] is True
+    assert deploy()["changed"] == []
+
+
 def test_what_has_no_project_any_more_is_removed_with_its_queue(api: Api, deploy: Deploy, root: Path) -> None:
     write_project(root, "passager")
     deploy()
