@@ -25,7 +25,7 @@ from flows.project import NAME
 ENDED = ("completed", "failed", "crashed", "cancelled")
 BEGUN = ("pending", "running", "paused", "cancelling")
 PLAN_S = 300  # between two readings of the deployments
-OVERLAP_S = 3 * PLAN_S  # an end may be written later than it says, and its deployment be new
+OVERLAP_S = 300  # an end may be written later than it says: clocks differ
 TOP = {"parent_task_run_id": {"is_null_": True}}
 WAITS = {"AwaitingConcurrencySlot": "place", "AwaitingRetry": "retry"}
 
