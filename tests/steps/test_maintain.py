@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flows import cleanup_summary
+from flows.cli import maintenance
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import keys
 from flows.lake.datasets import Dataset
@@ -75,6 +77,37 @@ def test_what_the_dry_run_said_is_what_goes(three, maintain, lake_keys, served, 
     assert gone == {o.key for o in [*planned.files, *planned.raw, *planned.checks]}
     assert len(served()) == 30
     assert history() == [3, 2, 1], "what is known of a version stays"
+
+
+def test_it_says_what_goes_in_the_terminal_and_in_french(load, train, data, unchecked, maintain, root, capsys):
+    for count in (60, 70, 80):
+        data(csv_text(rows(count)))
+        load()
+        if count == 60:
+            train()
+    with open_run("essai") as run:
+        run.lake.bucket("essai").put("tables/ancien/part-00000.parquet", b"")
+        shown, done = maintain(dry_run=True), maintain()
+        maintenance.show(shown)
+        text, after = cleanup_summary.text(run, shown), cleanup_summary.text(run, done)
+        nothing = cleanup_summary.text(run, maintain())
+    said = capsys.readouterr().out
+    assert "Would delete:\n  essai/demandes: replaced versions: 1 (" in said
+    assert "@2 expire; 2 version(s) stay" in said and "essai/demandes@1 stays: modèle theme@1" in said
+    assert "no longer declared, so left alone: ancien" in said
+    assert text.startswith("# Ce que le ménage supprimerait : Demandes") and "**Rien n'a été supprimé**" in text
+    assert "| `demandes` | versions remplacées | 1 |" in text and "`demandes` : versions 2 ; 2 version(s) restent." in text
+    assert "restent, bien qu'anciennes : 1 (modèle theme@1)." in text
+    assert "Le projet ne déclare plus `ancien` : rien n'en est supprimé." in text and "« Montrer seulement »" in text
+    assert after.startswith("# Ce que le ménage a supprimé") and after.endswith("**À faire** : rien.")
+    assert "Rien à supprimer" in nothing
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, "–"), (999, "999 octets"), (1500, "1,5 ko"), (2_340_000, "2,3 Mo"), (5 * 10**12, "5\u202f000 Go")]
+)
+def test_sizes_are_written_as_people_write_them(count, shown):
+    assert cleanup_summary.size(count) == shown
 
 
 def test_nothing_goes_before_its_time(three, maintain, lake_keys, root):
