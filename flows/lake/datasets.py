@@ -11,12 +11,11 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
+from flows.lake.loads import PREFIX, Cause, DatasetVersion, Expiry, LoadRecord, expiries, moment
 from flows.lake.references import Reference
 from flows.lake.touched import note_expired, note_read, note_wrote
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable
 
-PREFIX = "socle."
 LINE_START = re.compile(r"^[\s\x1b\[\dm↳:]*")  # colours, arrows and numbers before a cause
 MIN_FREE = 64 << 10  # bytes; with less, a failed write is taken for a full disk
 EMPTY = 0  # Delta version of a table that was made and never loaded
@@ -33,80 +31,6 @@ TABLE_CONFIGURATION = {
     "delta.enableExpiredLogCleanup": "false",  # old versions stay readable: models refer to them
     "delta.dataSkippingNumIndexedCols": "0",  # the log keeps no smallest and largest values: they can be a person's
 }
-Cause = Literal["retention", "erasure"]
-
-
-@dataclass(frozen=True)
-class LoadRecord:
-    """What one load was made from and what it did; kept in the Delta commit."""
-
-    load_id: str
-    ingest: str
-    """Ingest fingerprint."""
-    check: str
-    """Check fingerprint: ingest, suites, expectation code."""
-    mode: str
-    run: str
-    who: str
-    verdict: Literal["passed", "warned", "quarantined"]
-    parts: dict[str, str] = field(default_factory=dict)
-    """The parts of the fingerprints by name, to say later which of them changed."""
-    raw: dict[str, str] = field(default_factory=dict)
-    """The raw files of this load: name -> sha256."""
-    rows: dict[str, int] = field(default_factory=dict)
-    """read, kept and refused rows of this load; total rows of the version."""
-    quarantine_version: int | None = None
-    rollback: dict[str, Any] = field(default_factory=dict)
-    """For a version that brought an earlier one back: `to` and `instead_of` (version numbers), `reason`. The rest of the record is
-    that of the earlier version, `run` and `who` apart."""
-    held: dict[str, str] = field(default_factory=dict)
-    """After a rollback: the parts of the load that was undone. The same load is not done again."""
-    erasure: dict[str, Any] = field(default_factory=dict)
-    """For a version that a person's rows were taken out of: `id` of the erasure, `instead_of` (version number), `rows`."""
-
-    @property
-    def last_parts(self) -> dict[str, str]:
-        """What the source and the rules were like when this version was decided on."""
-        return self.held or self.parts
-
-    def to_metadata(self) -> dict[str, str]:
-        return {PREFIX + k: v if isinstance(v, str) else json.dumps(v) for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_metadata(cls, commit: dict[str, Any]) -> LoadRecord:
-        plain = {k.removeprefix(PREFIX): v for k, v in commit.items() if k.startswith(PREFIX)}
-        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held", "erasure"):
-            if name in plain:
-                plain[name] = json.loads(plain[name])
-        return cls(**{k: v for k, v in plain.items() if k in cls.__dataclass_fields__})
-
-
-@dataclass(frozen=True)
-class Expiry:
-    """When and why the rows of a version were deleted."""
-
-    at: datetime
-    cause: Cause
-    by: str = ""
-    """Of an erasure: the hash of whom it was for."""
-
-    @property
-    def french(self) -> str:
-        return f"{'effacée' if self.cause == 'erasure' else 'expirée'} le {self.at:%d/%m/%Y}"
-
-
-@dataclass(frozen=True)
-class DatasetVersion:
-    project: str
-    dataset: str
-    number: int
-    at: datetime
-    load: LoadRecord
-    expired: Expiry | None = None
-    """Its rows were deleted; what is known of it stays."""
-
-    def __str__(self) -> str:
-        return f"{self.project}/{self.dataset}@{self.number}"
 
 
 class Dataset:
@@ -151,13 +75,13 @@ class Dataset:
             return None, []
         with self._errors():
             commits = numbered(table)
-        expired = _expired(commits)
+        expired = expiries(commits)
         return commits[0]["version"], [
             DatasetVersion(
                 self.project,
                 self.name,
                 commit["version"],
-                _time(commit["timestamp"]),
+                moment(commit["timestamp"]),
                 LoadRecord.from_metadata(commit),
                 expired.get(commit["version"]),
             )
@@ -400,17 +324,6 @@ def numbered(table: DeltaTable) -> list[dict[str, Any]]:
             return commits
 
 
-def _expired(commits: list[dict[str, Any]]) -> dict[int, Expiry]:
-    """Version -> how it went. The first that says so counts."""
-    found: dict[int, Expiry] = {}
-    for commit in reversed(commits):
-        if PREFIX + "expired" in commit:
-            expiry = Expiry(_time(commit["timestamp"]), commit.get(PREFIX + "cause", "retention"), commit.get(PREFIX + "by", ""))
-            for number in json.loads(commit[PREFIX + "expired"]):
-                found.setdefault(number, expiry)
-    return found
-
-
 def _commit_properties(record: LoadRecord) -> CommitProperties:
     from deltalake import CommitProperties
 
@@ -428,5 +341,4 @@ def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], proper
     )
 
 
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+__all__ = ["EMPTY", "PREFIX", "Dataset", "DatasetVersion", "LoadRecord", "numbered"]
