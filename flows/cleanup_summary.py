@@ -50,7 +50,7 @@ def _overall(outcome: MaintainOutcome) -> str:
 
 def _todo(outcome: MaintainOutcome) -> str:
     if outcome.dry_run and not outcome.did_nothing:
-        return "si cette liste convient, relancer en répondant non à « Montrer seulement ». Une suppression ne s'annule pas."
+        return "si cette liste convient, relancer avec « Montrer seulement » éteint. Une suppression ne s'annule pas."
     return "rien."
 
 

@@ -60,7 +60,7 @@ FORM = {
     "reference": ("Version", "La version sur laquelle agir."),
     "dry_run": (
         "Montrer seulement",
-        "Oui : rien n'est supprimé, le résumé dit ce qui le serait. Non : c'est supprimé, sans retour possible.",
+        "Allumé : rien n'est supprimé, le résumé dit ce qui le serait. Éteint : c'est supprimé, sans retour possible.",
     ),
     "reason": ("Pourquoi", "En une phrase, pour l'historique : ce qui n'allait pas, ou qui l'a demandé. 5 caractères au moins."),
 }
