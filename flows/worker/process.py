@@ -101,16 +101,11 @@ async def _search(worker: Worker, silent: timedelta) -> None:
 
 async def _hand_back(worker: Worker) -> None:
     """Ends this process: between the killing and its end, nothing of the worker may see that the runs ended and report them."""
-    from prefect.client.schemas.objects import State
-    from prefect.states import AwaitingRetry
-    from prefect.types._datetime import now
-
     left = sorted(worker.going | worker._submitting_flow_run_ids)
     _say(f"handing back {len(left)} run(s)")
-    state: State[Any] = AwaitingRetry(scheduled_time=now("UTC") + timedelta(seconds=AGAIN_S), message=HANDED_BACK)
-    back = [worker.client.set_flow_run_state(run, state, force=True) for run in left]
     try:
-        results = await asyncio.wait_for(asyncio.gather(*back, return_exceptions=True), HAND_BACK_S)
+        back = asyncio.gather(*[_schedule_again(worker, run) for run in left], return_exceptions=True)
+        results = await asyncio.wait_for(back, HAND_BACK_S)
         failed = [run for run, result in zip(left, results, strict=True) if isinstance(result, BaseException)]
     except TimeoutError:
         failed = left
@@ -119,6 +114,18 @@ async def _hand_back(worker: Worker) -> None:
     _kill_runs()
     sys.stdout.flush()
     os._exit(0)
+
+
+async def _schedule_again(worker: Worker, run: UUID) -> None:
+    from prefect.client.schemas.objects import State
+    from prefect.states import AwaitingRetry
+    from prefect.types._datetime import now
+
+    present = (await worker.client.read_flow_run(run)).state
+    if present is not None and (present.is_final() or present.is_cancelling()):
+        return  # somebody closed it, or wants it ended: it does not come back
+    again: State[Any] = AwaitingRetry(scheduled_time=now("UTC") + timedelta(seconds=AGAIN_S), message=HANDED_BACK)
+    await worker.client.set_flow_run_state(run, again, force=True)
 
 
 def _kill_runs() -> None:
