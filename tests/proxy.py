@@ -53,8 +53,13 @@ class Proxy:
         context = ssl.create_default_context(cafile=str(self.certificate))
         return httpx.Client(base_url=base or self.people, auth=auth, verify=context, timeout=30, **more)  # type: ignore[arg-type]
 
-    def log(self) -> str:
-        return (self.folder / "requests.log").read_text(encoding="utf-8")
+    def log(self, about: str = "") -> str:
+        """Of requests, once there is a line about this: nginx writes it when the answer has gone."""
+        deadline = time.monotonic() + START_S
+        while about not in (text := (self.folder / "requests.log").read_text(encoding="utf-8")):
+            assert time.monotonic() < deadline, f"no line about {about} in:\n{text}"
+            time.sleep(0.1)
+        return text
 
 
 def require_nginx() -> None:
@@ -79,12 +84,13 @@ def lay_out(folder: Path, prefect: list[str], docs: str, *, login: str = HTPASSW
         for user, password in people.items():
             _htpasswd(site / f"{name}.htpasswd", user, password)
     ports = free_port(), free_port(), free_port()
-    upstreams = "".join(f"    server {address} max_fails=1 fail_timeout=2s;\n" for address in prefect)
+    upstreams = "".join(f"    server {address} max_fails=3 fail_timeout=5s;\n" for address in prefect)
     oidc = f"upstream oauth2_proxy {{\n    server {oauth2_proxy};\n}}\n" if oauth2_proxy else ""
     files = {
         "main.conf": f"pid {folder}/nginx.pid;\nerror_log stderr warn;\ndaemon off;\nuser {_user()};\n",
         "http.conf": f"access_log {folder}/requests.log socle;\n{_temporary(folder)}"
-        f"upstream prefect {{\n{upstreams}    keepalive 32;\n}}\nupstream docs {{\n    server {docs};\n}}\n{oidc}",
+        f"upstream prefect {{\n{upstreams}    keepalive 32;\n    keepalive_timeout 3s;\n}}\n"
+        f"upstream docs {{\n    server {docs};\n}}\n{oidc}",
         "listen-people.conf": f"listen 127.0.0.1:{ports[0]} ssl http2;\n",
         "listen-machines.conf": f"listen 127.0.0.1:{ports[1]} ssl http2;\n",
         "listen-http.conf": f"listen 127.0.0.1:{ports[2]};\n",

@@ -6,7 +6,9 @@ import base64
 import json
 import ssl
 import subprocess
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -36,7 +38,6 @@ REFUSED = [
     ("DELETE", "/api/work_pools/socle"),
     ("POST", "/api/work_pools/socle/get_scheduled_flow_runs"),
     ("GET", "/api/work_pools/socle/../../admin/storage"),
-    ("POST", "/api/block_documents/filter"),
     ("POST", "/api/block_documents/"),
     ("GET", f"/api/block_documents/{ANY}?include_secrets=true"),
     ("GET", "/api/block_types/slug/secret/block_documents"),
@@ -113,7 +114,7 @@ def test_the_person_is_named_in_the_run_whatever_the_request_says(stack: Stack) 
 def test_who_did_what_is_logged_without_passwords_and_parameters(stack: Stack) -> None:
     with stack.proxy.client(DOMINIQUE) as client:
         client.post(f"/api/flow_runs/{ANY}/set_state?token=secret", json={"state": {"type": "CANCELLED"}})
-    lines = [json.loads(line) for line in stack.proxy.log().splitlines()]
+    lines = [json.loads(line) for line in stack.proxy.log(about=f"{ANY}/set_state").splitlines()]
     (line,) = [one for one in lines if one["path"] == f"/api/flow_runs/{ANY}/set_state"]
     assert (line["who"], line["method"]) == (DOMINIQUE, "POST")
     assert "secret" not in stack.proxy.log() and PEOPLE[DOMINIQUE] not in stack.proxy.log()
@@ -142,6 +143,25 @@ def raw_status(proxy: Proxy, method: str, path: str, user: str | None) -> int:
 
 def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def test_no_block_is_shown(stack: Stack) -> None:
+    (name, password), body = next(iter(MACHINES.items())), {"include_secrets": True}
+    with stack.proxy.client(name, password, base=stack.proxy.machines) as client:
+        assert client.post("/api/block_documents/filter", json=body).json() != []
+    with stack.proxy.client(CAMILLE) as client:
+        assert client.post("/api/block_documents/filter", json=body).json() == []
+    with stack.proxy.client() as client:
+        assert client.post("/api/block_documents/filter", json=body).status_code == 401
+
+
+def test_connections_that_the_server_ends_are_not_used_again(stack: Stack) -> None:
+    """uvicorn ends them after 5 s of rest."""
+    with stack.proxy.client(CAMILLE) as client:
+        for pause in (0.0, 4.9, 5.0, 5.1):
+            time.sleep(pause)
+            with ThreadPoolExecutor(8) as pool:
+                assert set(pool.map(lambda _: client.get("/ui-settings").status_code, range(24))) == {200}
 
 
 def test_a_page_of_another_site_cannot_use_the_login(stack: Stack) -> None:
@@ -214,7 +234,7 @@ def test_machines_have_their_own_door(stack: Stack) -> None:
         assert client.get("/v2/").status_code == 404
     with stack.proxy.client(CAMILLE, base=base) as client:
         assert client.get("/api/health").status_code == 401
-    log = [json.loads(line) for line in stack.proxy.log().splitlines()]
+    log = [json.loads(line) for line in stack.proxy.log(about="/workers/heartbeat").splitlines()]
     # The worker of this stack comes through here.
     assert {line["who"] for line in log if line["path"].endswith("/workers/heartbeat")} == {name}, (
         "the worker of this stack comes through here"
@@ -224,7 +244,7 @@ def test_machines_have_their_own_door(stack: Stack) -> None:
 def test_events_of_runs_travel_through_the_machines_door(stack: Stack) -> None:
     """A websocket is logged when it ends: by a run's process, at its end."""
     stack.platform.wait(stack.platform.trigger("ingest/essai", {"project": "essai"}))
-    log = [json.loads(line) for line in stack.proxy.log().splitlines()]
+    log = [json.loads(line) for line in stack.proxy.log(about="/api/events/in").splitlines()]
     assert [line for line in log if line["path"] == "/api/events/in" and line["status"] == 101]
 
 

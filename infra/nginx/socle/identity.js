@@ -14,9 +14,15 @@ function settings(r) {
     }));
 }
 
+// The list of blocks, as the UI asks for it at some pages: for people there are none.
+function none(r) {
+    r.headersOut["Content-Type"] = "application/json";
+    r.return(200, "[]");
+}
+
 // Where to come back to after the login.
 function here(r) {
     return encodeURIComponent(r.variables.request_uri);
 }
 
-export default { here, name, settings };
+export default { here, name, none, settings };
