@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from flows.errors import StorageError
 from flows.lake import keys
-from flows.lake.objects import ObjectInfo, Objects
+from flows.lake.objects import UNKNOWN, ObjectInfo, Objects
 
 READERS = 8  # commits read at the same time
 Interval = tuple[int, int | None]
@@ -64,7 +64,8 @@ class DeltaLog:
                 added.add(unquote(add["path"]))
             if remove := action.get("remove"):
                 removed.add(unquote(remove["path"]))
-        at = datetime.fromtimestamp(int(info.get("timestamp", 0)) / 1000, UTC)
+        told = info.get("timestamp")
+        at = datetime.fromtimestamp(int(told) / 1000, UTC) if told else UNKNOWN  # other writers need not say
         return Commit(version, at, info, frozenset(added), frozenset(removed))
 
     def actions(self, version: int) -> list[dict[str, Any]]:

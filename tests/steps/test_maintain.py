@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from flows.cli import maintenance
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import keys
 from flows.lake.datasets import Dataset
+from flows.lake.delta_log import DeltaLog
 from flows.lake.models import Models
+from flows.lake.objects import UNKNOWN
 from flows.lake.quarantine import Quarantine
 from flows.lake.references import Reference, parse
 from flows.steps import open_run
 from flows.steps.maintain import maintain_dataset, maintain_project
-from flows.steps.retention import Cutoffs, undeclared
+from flows.steps.retention import Cutoffs, _young_of_others, undeclared
 from flows.steps.rollback import rollback
 from tests.conftest import csv_text, rows
 from tests.lake.support import MANIFEST, content, load, model_folder, reader, record
@@ -262,6 +265,27 @@ def test_a_rollback_that_was_planned_before_and_commits_after_is_refused(three, 
     monkeypatch.setattr(Dataset, "restore", late)
     with open_run("essai") as run, pytest.raises(Conflict):
         rollback(run, parse("demandes@1", "essai"), "la source s'est trompée")
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_what_another_program_committed_stays_for_its_days(three, maintain, load, data, root, dated):
+    """It is no version of Socle's, but somebody may read it; a commit that does not say when it was made is young."""
+    from deltalake import DeltaTable, write_deltalake
+
+    with open_run("essai") as run:
+        objects, uri = run.lake.bucket("essai"), Dataset(run.lake, "essai", "demandes").uri
+        write_deltalake(uri, DeltaTable(uri).to_pyarrow_table().slice(0, 5), mode="overwrite")
+        data(csv_text(rows(40)))
+        load()
+        if not dated:
+            for version in (4, 5):
+                key = keys.delta_commit("tables/demandes", version)
+                objects.put(key, re.sub(rb'"timestamp":\d+,', b"", objects.get(key), count=1))
+                assert DeltaLog(objects, "tables/demandes").commits()[version].at == UNKNOWN
+        log = DeltaLog(objects, "tables/demandes")
+        cutoff = datetime.now(UTC) - LATER if dated else datetime.now(UTC) + LATER
+        assert list(_young_of_others(log.commits(), cutoff)) == [4]
+        assert list(_young_of_others(log.commits(), datetime.now(UTC) + LATER)) == ([] if dated else [4])
 
 
 def test_without_a_whole_log_nothing_of_the_table_goes(three, maintain, lake_keys, root):
