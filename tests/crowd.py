@@ -57,7 +57,7 @@ def watched(platform: Platform) -> Iterator[Watch]:
 
     def look() -> None:
         while not done.wait(2):
-            for path, times in (("/dashboard", found.ui), ("/api/flow_runs/filter", found.api)):
+            for path, times in (("/", found.ui), ("/api/flow_runs/filter", found.api)):
                 start = time.monotonic()
                 try:
                     if path.startswith("/api"):

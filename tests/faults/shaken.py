@@ -147,7 +147,7 @@ def shaken_platform(root: Path, endpoint: str, settings: Settings, **more: str) 
 
 @pytest.fixture(scope="module")
 def shaken(s3_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shaken]:
-    """One platform for the tests of a module; each of them leaves it well. A lost run is closed after a minute."""
+    """One platform for the tests of a module; each of them leaves it well. A lost run is closed after two minutes."""
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(("SOCLE_", "PREFECT_"))}
     root = tmp_path_factory.mktemp("shaken")
     user = s3_server.users["socle"]
@@ -159,7 +159,7 @@ def shaken(s3_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         s3_secret_key=user.secret_key,
     )
     try:
-        with shaken_platform(root, s3_server.endpoint, settings, SOCLE_LOST_AFTER_MIN="1") as made:
+        with shaken_platform(root, s3_server.endpoint, settings, SOCLE_LOST_AFTER_MIN="2") as made:
             yield made
     finally:
         os.environ.update(kept)

@@ -13,7 +13,7 @@ from tests.faults.shaken import PROCESSES, Shaken
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 RUN_S = 600.0
-OUTAGE_S = 60.0
+OUTAGE_S, HANG_S = 60.0, 75.0  # the second is longer than a client waits for an answer, and shorter than a run may be silent
 LEASE_S = 300.0  # Prefect's own, for a place of a deployment; it is renewed after three quarters of it
 
 
@@ -42,13 +42,13 @@ def test_the_server_is_away_for_a_minute(shaken: Shaken) -> None:
     works(shaken)
 
 
-def test_the_server_does_not_answer_for_a_minute(shaken: Shaken) -> None:
+def test_the_server_does_not_answer_for_longer_than_a_request(shaken: Shaken) -> None:
     """It accepts connections all the while."""
     loads = shaken.loads()
     with shaken.run_held() as run:
         server = shaken.process("server")
         server.suspend()
-    time.sleep(OUTAGE_S)
+    time.sleep(HANG_S)
     server.resume()
     assert shaken.ended(run, RUN_S)["state_type"] == "COMPLETED"
     assert len(shaken.loads()) == len(loads) + 1
