@@ -42,13 +42,13 @@ class Principals:
 
 
 def own_bucket(bucket: str, project: Project, who: Principals) -> dict[str, Any]:
-    """Of a project's bucket: its keys work in it but delete nothing of the audit trail, and others read what it shares with them."""
+    """Of a project's bucket: its keys work in it but delete no record of audits and erasures, and others read what it shares with them."""
     me, arn = who.of(project.name), f"arn:aws:s3:::{bucket}"
     statements = [
         *_staff(arn, who),
         _allow("OwnBucket", me, WORK_IN, arn),
         _allow("OwnObjects", me, WORK_ON, f"{arn}/*"),
-        _deny("AuditIsKept", me, ("s3:DeleteObject", "s3:DeleteObjectVersion"), f"{arn}/{keys.AUDIT}/*"),
+        _deny("RecordsAreKept", me, ("s3:DeleteObject", "s3:DeleteObjectVersion"), f"{arn}/{keys.AUDIT}/*", f"{arn}/{keys.ERASURES}*"),
         _deny("RightsStay", me, RIGHTS, arn, f"{arn}/*"),
     ]
     for number, (name, dataset) in enumerate(sorted(project.datasets.items()), 1):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.lake import keys
 from flows.lake.policies import Principals, common_bucket, own_bucket, same, text
 from flows.project import Project
 
@@ -86,6 +87,7 @@ def test_a_project_works_in_its_bucket_and_keeps_its_audit_trail():
     assert allowed(document, "essai", "s3:PutObject", f"{ARN}/audit/2026-11-24/x.json")
     assert allowed(document, "essai", "s3:GetObject", f"{ARN}/audit/2026-11-24/x.json")
     assert not allowed(document, "essai", "s3:DeleteObject", f"{ARN}/audit/2026-11-24/x.json")
+    assert not allowed(document, "essai", "s3:DeleteObject", f"{ARN}/{keys.erased_subject('demandes', 'ab')}")
     for action in ("s3:PutBucketPolicy", "s3:DeleteBucketPolicy", "s3:PutBucketAcl", "s3:PutBucketVersioning", "s3:GetBucketPolicy"):
         assert not allowed(document, "essai", action, ARN)
     assert not allowed(document, "essai", "s3:PutObjectAcl", f"{ARN}/raw/x")
