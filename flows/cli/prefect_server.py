@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from urllib.parse import urlsplit
 
 from flows.settings import Settings
 
@@ -15,7 +16,10 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 
 
 def server_environment(settings: Settings, port: int) -> dict[str, str]:
-    origins = {f"http://127.0.0.1:{port}", f"http://localhost:{port}", settings.ui_url.rstrip("/")} - {""}
+    public = urlsplit(settings.ui_url)
+    origins = {f"http://127.0.0.1:{port}", f"http://localhost:{port}"} | (
+        {f"{public.scheme}://{public.netloc}"} if public.netloc else set()
+    )
     wanted = {
         "PREFECT_SERVER_UI_API_URL": "/api",  # of whatever host the page came from: ours, or a proxy's
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(sorted(origins)),  # no page of elsewhere may use the API
