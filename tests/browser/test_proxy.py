@@ -91,3 +91,30 @@ def test_log_in_run_and_read_without_any_other_host(browser: Browser, stack: Sta
     blocked = [text for text in said if "Content Security Policy" in text or text.startswith("error:")]
     assert [text for text in blocked if "amplitude" not in text] == [], "the policy stops the analytics host, and nothing that the UI needs"
     assert created_by(stack.platform.api(f"flow_runs/{run}")) == CAMILLE
+
+
+def test_pages_that_people_use_lack_nothing(browser: Browser, stack: Stack) -> None:
+    """A new version of Prefect's UI may call what our list does not let through."""
+    run = stack.platform.trigger("ingest/essai", {"project": "essai"})
+    stack.platform.wait(run)
+    deployment = stack.platform.api("deployments/name/pipeline/essai")["id"]
+    page = open_page(browser, PEOPLE[CAMILLE])
+    lacking: list[str] = []
+    page.on(
+        "response",
+        lambda a: lacking.append(f"{a.status} {a.request.method} {a.url}") if a.status in (401, 403) or a.status >= 500 else None,
+    )
+    page.on("pageerror", lambda error: lacking.append(str(error)))
+    for path in (
+        "dashboard",
+        "runs",
+        "deployments",
+        f"deployments/deployment/{deployment}/run",
+        f"runs/flow-run/{run}",
+        "automations",
+        "events",
+    ):
+        page.goto(f"{stack.proxy.people}/v2/{path}")
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_role("link", name="Deployments").first).to_be_visible()
+        assert lacking == [], path
