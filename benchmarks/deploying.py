@@ -52,7 +52,7 @@ def _prepare(root: Path, env: dict[str, str], api: Api) -> None:
     subprocess.run([BIN / "socle", "deploy", "--prefect-yaml"], env=env, check=True, capture_output=True)
     api("work_pools/", {"name": "socle", "type": "process"})
     for folder in (root / "projects").iterdir():
-        api("work_pools/socle/queues/", {"name": folder.name})
+        api("work_pools/socle/queues", {"name": folder.name})
 
 
 def _projects(root: Path, size: int) -> None:
