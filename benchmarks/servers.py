@@ -92,9 +92,14 @@ def database() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def plain_deployment(api: Api) -> str:
-    """The same flow as `prefect deploy` would deploy it, in a pool with Prefect's own template."""
+def plain_pool(api: Api) -> None:
+    """A pool with Prefect's own template."""
     api("work_pools/", {"name": "plain", "type": "process"})
-    flow = api("flows/", {"name": "ingest"})["id"]
-    body = {"name": "plain", "flow_id": flow, "entrypoint": "flows.ingest.ingest", "work_pool_name": "plain"}
+
+
+def plain_deployment(api: Api, project: str) -> str:
+    """The same flow as `prefect deploy` would deploy it, in that pool. A deployment has the name of its project, so that the flow
+    needs another name than ours beside it."""
+    flow = api("flows/", {"name": "ingest-plain"})["id"]
+    body = {"name": project, "flow_id": flow, "entrypoint": "flows.ingest.ingest", "work_pool_name": "plain"}
     return str(api("deployments/", body)["id"])

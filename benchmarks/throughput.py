@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.projects import environment, small_project
-from benchmarks.servers import BIN, OURS, PLAIN, Api, database, plain_deployment, process, server
+from benchmarks.servers import BIN, OURS, PLAIN, Api, database, plain_deployment, plain_pool, process, server
 
 RUNS, ROUNDS, LIMIT_S = 20, 3, 900
 
@@ -26,10 +26,10 @@ def main() -> None:
             env = environment(root) | {"PREFECT_API_URL": api.url, "PREFECT_HOME": str(root / "prefect")}
             env["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
             subprocess.run([BIN / "socle", "deploy"], env=env, check=True, capture_output=True)
-            plain = plain_deployment(api)
+            plain_pool(api)
             wanted = {
                 OURS: [(api(f"deployments/name/ingest/{name}")["id"], name) for name in projects],
-                PLAIN: [(plain, name) for name in projects],
+                PLAIN: [(plain_deployment(api, name), name) for name in projects],
             }
             commands = {OURS: ["socle", "worker"], PLAIN: ["prefect", "worker", "start", "--pool", "plain", "--type", "process"]}
             with contextlib.ExitStack() as stack:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.projects import environment, small_project
-from benchmarks.servers import BIN, LIMIT_S, OURS, PLAIN, Api, plain_deployment, process, server
+from benchmarks.servers import BIN, LIMIT_S, OURS, PLAIN, Api, plain_deployment, plain_pool, process, server
 
 ROUNDS = 7
 
@@ -29,7 +29,8 @@ def main() -> None:
             env["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
             subprocess.run([BIN / "socle", "run", "mesure"], env=env, check=True, capture_output=True)
             subprocess.run([BIN / "socle", "deploy"], env=env, check=True, capture_output=True)
-            ids = {OURS: api("deployments/name/ingest/mesure")["id"], PLAIN: plain_deployment(api)}
+            plain_pool(api)
+            ids = {OURS: api("deployments/name/ingest/mesure")["id"], PLAIN: plain_deployment(api, "mesure")}
             commands = {OURS: ["socle", "worker"], PLAIN: ["prefect", "worker", "start", "--pool", "plain", "--type", "process"]}
             with contextlib.ExitStack() as stack:
                 workers = {name: stack.enter_context(process(command, env)) for name, command in commands.items()}
