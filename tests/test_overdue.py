@@ -58,9 +58,11 @@ def test_a_newer_one_of_the_same_schedule_does_the_work(ask: Ask) -> None:
     assert ask(newest, [run(300), run(600)]) is None
 
 
-@pytest.mark.parametrize("own", [run(1), run(600, auto=False), SimpleNamespace(**vars(run(600)) | {"deployment_id": None})])
-def test_the_server_is_asked_only_about_overdue_runs_of_schedules(ask: Ask, own: Any) -> None:
-    assert ask(own, [], reachable=False) is None
+@pytest.mark.parametrize(
+    "own", [lambda: run(1), lambda: run(600, auto=False), lambda: SimpleNamespace(**vars(run(600)) | {"deployment_id": None})]
+)
+def test_the_server_is_asked_only_about_overdue_runs_of_schedules(ask: Ask, own: Callable[[], Any]) -> None:
+    assert ask(own(), [], reachable=False) is None
 
 
 def test_outside_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def times(schedule: dict[str, Any], now: float) -> Times | None:
 def _period(cron: str) -> float:
     """Every day on which it fires has the same times: the longest pause is between two of those, or from the last of one such day to
     the first of the next. Counted from a fixed moment, so that the answer does not change by the day."""
-    first: datetime = _after(cron, START).get_next(datetime)
+    first: datetime = _after(cron, START - timedelta(minutes=1)).get_next(datetime)  # of its day: midnight may be one
     day = [first]
     iterator = _after(cron, first)
     while (following := iterator.get_next(datetime)).date() == first.date():

@@ -22,6 +22,7 @@ SUNDAY = datetime(2026, 10, 25, 0, 0, tzinfo=UTC).timestamp()  # summer time end
         ("0 4 * * *", DAY),
         ("0 4 * * 1-5", 3 * DAY),
         ("0 8-18 * * 1-5", 62 * HOUR),
+        ("* * * * 1-5", 2 * DAY + 60),
         ("0 4 * * 1", 7 * DAY),
         ("0 4 1 * *", 31 * DAY),
         ("0 4 1 1 *", 365 * DAY),
