@@ -109,3 +109,15 @@ def test_nobody_is_left_to_report_a_run(shaken: Shaken) -> None:
         assert ended["state_type"] == "CRASHED" and "signe de vie" in ended["state"]["message"], ended["state"]
     assert {PROCESSES[name] for name in PROCESSES if shaken.process(name).is_running()} == set(PROCESSES.values())
     works(shaken)
+
+
+def test_a_run_stuck_in_pending_does_not_wedge_its_deployment(shaken: Shaken) -> None:
+    """It was taken by a worker that never started it. The deployment has one place, which the next run gets."""
+    tomorrow = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2999-01-01T00:00:00Z"}}
+    stuck = shaken.platform.trigger("pipeline/lent", {"project": "lent"}, state=tomorrow)
+    taken = shaken.platform.api(f"flow_runs/{stuck}/set_state", {"state": {"type": "PENDING"}, "force": False})
+    if taken["status"] == "WAIT":  # its time is far away: only whoever forces it may begin before
+        pytest.fail(f"the run did not become pending: {taken}")
+    works(shaken)
+    ended = shaken.ended(stuck, RUN_S)
+    assert ended["state_type"] == "CRASHED" and "signe de vie" in ended["state"]["message"], ended["state"]
