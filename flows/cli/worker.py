@@ -152,6 +152,7 @@ def environment(settings: Settings, api: str) -> dict[str, str]:
         "PREFECT_API_URL": api,
         "SOCLE_ROOT": str(settings.root),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_WORKER_PREFETCH_SECONDS": "1",  # Prefect's ten would start scheduled runs up to ten seconds before their time
         # A client that has reached the server once asks again for so long (2, 4, 8 ... s apart): the server may be down for about
         # four minutes, and the database behind it (500) as well.
         "PREFECT_CLIENT_MAX_RETRIES": "7",

@@ -17,7 +17,7 @@ from tests.platform import SOCLE, running
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 COUNT, LIMIT_S = 100, 2400.0
-PREFETCH = timedelta(seconds=11)  # a worker takes runs ten seconds before their time
+PREFETCH = timedelta(seconds=2)  # a worker takes runs a second before their time
 PARIS = ZoneInfo("Europe/Paris")
 
 
