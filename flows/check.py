@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flows import artifacts
 from flows.errors import Refused
 from flows.lake.references import parse_own
-from flows.prefect_run import flow_context, part_done, step
-from flows.project_flow import project_flow
 from flows.quality.docs import reasons
 from flows.quality.results import CheckReport
+from flows.runs import artifacts
+from flows.runs.prefect_run import flow_context, part_done, step
+from flows.runs.project_flow import project_flow
 from flows.steps.check import check_dataset
 
 

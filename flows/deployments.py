@@ -150,7 +150,7 @@ def broken(root: Path, found: list[Deployment], only: str | None = None) -> set[
 
 
 def describe_form(deployment: Deployment, properties: dict[str, Any], known: dict[str, str]) -> None:
-    """Titles, explanations and choices in a form's JSON schema. `known`: versions that runs have put there (flows/choices.py)."""
+    """Titles, explanations and choices in a form's JSON schema. `known`: versions that runs have put there (flows/runs/choices.py)."""
     for name, field in properties.items():
         field["title"], field["description"] = FORM[name]
         if name in deployment.choices:

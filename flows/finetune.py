@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from flows import artifacts, choices
-from flows.prefect_run import flow_context, part_done, step, training_place
-from flows.project_flow import is_top, project_flow
+from flows.runs import artifacts, choices
+from flows.runs.prefect_run import flow_context, part_done, step, training_place
+from flows.runs.project_flow import is_top, project_flow
 from flows.steps import Run
 from flows.steps.finetune import (
     ModelOutcome,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flows import artifacts, choices
 from flows.errors import Conflict, Refused
-from flows.prefect_run import flow_context, part_done, source_turn, step
-from flows.project_flow import is_top, project_flow
+from flows.runs import artifacts, choices
+from flows.runs.prefect_run import flow_context, part_done, source_turn, step
+from flows.runs.project_flow import is_top, project_flow
 from flows.steps import Run
 from flows.steps.audit import audit
 from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, publish, receive, too_many_writers, without_loading

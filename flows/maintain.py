@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows import artifacts, choices, cleanup_summary, old_runs
-from flows.prefect_run import flow_context, part_done, step
-from flows.project_flow import project_flow
+from flows.runs import artifacts, choices, old_runs
+from flows.runs.prefect_run import flow_context, part_done, step
+from flows.runs.project_flow import project_flow
 from flows.steps.maintain import MaintainOutcome, maintain_dataset, maintain_models
 from flows.steps.plan import require_bucket
 from flows.steps.retention import Cleanup, undeclared
+from flows.texts import cleanup_summary
 
 
 @project_flow

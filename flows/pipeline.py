@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flows import artifacts, choices
 from flows.finetune import finetune
 from flows.ingest import ingest
-from flows.prefect_run import flow_context, part_done
-from flows.project_flow import project_flow
+from flows.runs import artifacts, choices
+from flows.runs.prefect_run import flow_context, part_done
+from flows.runs.project_flow import project_flow
 from flows.steps.pipeline import RunResult
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flows import artifacts, choices
 from flows.lake.references import parse_own
-from flows.prefect_run import flow_context, step
-from flows.project_flow import project_flow
+from flows.runs import artifacts, choices
+from flows.runs.prefect_run import flow_context, step
+from flows.runs.project_flow import project_flow
 from flows.steps.rollback import RollbackOutcome
 from flows.steps.rollback import rollback as go_back
 

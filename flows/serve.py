@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from flows import links
 from flows.errors import NotFound, SocleError
 from flows.lake import Lake, keys
 from flows.lake.datasets import Dataset
@@ -27,6 +26,7 @@ from flows.project import Project
 from flows.quality.docs import number
 from flows.quality.results import CheckReport
 from flows.settings import Settings, load_settings
+from flows.texts import links
 from flows.validation import load_project, project_names
 
 HEADERS = {

@@ -17,9 +17,9 @@ import pytest
 from flows.lake import Lake
 from flows.lake.datasets import Dataset
 from flows.lake.trail import Entry, Trail, newest
+from flows.runs.who import LOGIN
 from flows.settings import Settings
 from flows.steps import whoami
-from flows.who import LOGIN
 from tests.platform import Platform, ask
 
 pytestmark = pytest.mark.services

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.services
 CLEAN = """
 import asyncio, json, sys
 from datetime import UTC, datetime, timedelta
-from flows.old_runs import _clean
+from flows.runs.old_runs import _clean
 before = datetime.now(UTC) + timedelta(minutes=float(sys.argv[2]))
 print(json.dumps([asyncio.run(_clean(sys.argv[1], before, dry_run)).count for dry_run in (True, False, True)]))
 """

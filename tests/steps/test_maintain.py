@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows import cleanup_summary
 from flows.cli import maintenance
 from flows.errors import Conflict, NotFound, StorageError
 from flows.lake import keys
@@ -26,6 +25,7 @@ from flows.steps import open_run
 from flows.steps.maintain import maintain_dataset, maintain_project
 from flows.steps.retention import Cutoffs, _young_of_others, undeclared
 from flows.steps.rollback import rollback
+from flows.texts import cleanup_summary
 from tests.conftest import csv_text, rows
 from tests.lake.support import MANIFEST, content, load, model_folder, reader, record
 

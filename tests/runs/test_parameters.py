@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from flows.errors import ConfigurationError
-from flows.parameters import FRENCH, checker
+from flows.runs.parameters import FRENCH, checker
 
 CHECK = checker(
     {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows import explain, links
 from flows.errors import NotFound
 from flows.lake import keys
 from flows.quality.docs import VERDICTS, counted, number, reasons, sentence
@@ -19,6 +18,7 @@ from flows.steps.finetune import ModelOutcome
 from flows.steps.ingest import LoadOutcome
 from flows.steps.pipeline import RunResult
 from flows.steps.rollback import RollbackOutcome
+from flows.texts import explain, links
 from flows.training.promotion import sentence as decision_sentence
 
 FAILED = "## Ce qui n'a pas marché"

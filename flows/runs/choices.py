@@ -12,8 +12,8 @@ from prefect.exceptions import ObjectNotFound
 from flows.deployments import FLOWS, REFERENCE, describe_reference
 from flows.lake.datasets import Dataset
 from flows.lake.models import Models
-from flows.prefect_run import on_a_server
 from flows.quality.docs import number
+from flows.runs.prefect_run import on_a_server
 from flows.steps import Run
 
 SHOWN = 10  # versions of each dataset and model that a form offers; others by `socle`

@@ -14,10 +14,10 @@ from flows.errors import StorageError
 from flows.lake import Lake
 from flows.lake.touched import Touched
 from flows.lake.trail import Entry, Trail
+from flows.runs.who import asked
 from flows.settings import Settings, load_settings
 from flows.steps.trail import NOT_RECORDED, ended, new_entry, record_end
 from flows.validation import project_names
-from flows.who import asked
 
 
 @dataclass

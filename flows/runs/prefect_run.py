@@ -20,9 +20,9 @@ from prefect.runtime import flow_run
 
 from flows import progress
 from flows.deployments import limits
-from flows.run_progress import Meter, PrefectProgress, parts_of, shown
+from flows.runs.run_progress import Meter, PrefectProgress, parts_of, shown
+from flows.runs.who import asked
 from flows.steps import Run, open_run
-from flows.who import asked
 
 Result = TypeVar("Result")
 _meter: ContextVar[Meter | None] = ContextVar("socle_meter", default=None)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prefect.types._datetime import now
 
-from flows import overdue
+from flows.runs import overdue
 
 SCHEDULE, OTHER = uuid4(), uuid4()
 Ask = Callable[..., Any]

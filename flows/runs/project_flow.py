@@ -12,11 +12,12 @@ from prefect.context import FlowRunContext
 from prefect.flows import Flow
 from prefect.states import Cancelled, Failed
 
-from flows import artifacts, explain, overdue, parameters
 from flows.errors import SocleError
-from flows.flow_trail import FlowTrail
 from flows.lake.touched import noting
-from flows.who import remembered
+from flows.runs import artifacts, overdue, parameters
+from flows.runs.flow_trail import FlowTrail
+from flows.runs.who import remembered
+from flows.texts import explain
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Sequence
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from flows import explain, links, summary
 from flows.errors import SocleError
 from flows.lake.datasets import DatasetVersion
 from flows.quality.docs import number, sentence
@@ -17,6 +16,7 @@ from flows.steps.finetune import ModelOutcome
 from flows.steps.ingest import LoadOutcome
 from flows.steps.pipeline import RunResult
 from flows.steps.rollback import RollbackOutcome
+from flows.texts import explain, links, summary
 
 LOADED = "Ce que le chargement a donné"
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import CreatedBy
 
-from flows import who
+from flows.runs import who
 from flows.steps import whoami
 
 LOGIN = CreatedBy(id=who.LOGIN, type="AUTOMATION", display_value="Ada Lovelace")

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.deployments import FLOWS
-from flows.prefect_run import on_a_server
+from flows.runs.prefect_run import on_a_server
 from flows.steps import Run
 from flows.steps.retention import Goes
 

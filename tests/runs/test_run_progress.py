@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.run_progress import Meter, in_french, parts_of, weight
+from flows.runs.run_progress import Meter, in_french, parts_of, weight
 from flows.validation import load_project
 from tests.conftest import REPOSITORY
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows import errors
-from flows.explain import EXPLANATIONS, explain, paragraphs, sentence
+from flows.texts.explain import EXPLANATIONS, explain, paragraphs, sentence
 
 KINDS = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.SocleError)]
 
