@@ -82,6 +82,18 @@ class Platform:
     def log(self, name: str) -> str:
         return (self.root / ".socle" / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[Path]:
+        """There is something new to read in `lent`, and while the file that this gives is there, runs of ingest/lent do not end."""
+        folder = self.root / "projects" / "lent"
+        data, file = folder / "data" / "demandes.csv", folder / "attendre"
+        data.write_text(csv_text(rows(data.read_text(encoding="utf-8").count("\n") + 2)), encoding="utf-8")
+        file.touch()
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
     def write_rows(self, count: int, *more: tuple[str, ...]) -> None:
         path = self.root / "projects" / "essai" / "data" / "demandes.csv"
         path.write_text(csv_text([*rows(count), *more]), encoding="utf-8")

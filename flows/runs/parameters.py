@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,20 @@ FRENCH = {
     "extra_forbidden": "ce paramètre n'existe pas",
 }
 """Error type of pydantic (https://docs.pydantic.dev/latest/errors/validation_errors/) -> what is wanted."""
+
+
+class _Missing:
+    def __str__(self) -> str:
+        return "?"
+
+
+MISSING = _Missing()
+"""The value of a parameter that was not given and has to be."""
+
+
+def nothing_required(signature: inspect.Signature) -> inspect.Signature:
+    """Prefect's engine binds what a run was given before the run begins, and a run that it cannot bind is Crashed without a word."""
+    return signature.replace(parameters=[p.replace(default=MISSING) if p.default is p.empty else p for p in signature.parameters.values()])
 
 
 def checker(annotations: dict[str, Any], defaults: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:

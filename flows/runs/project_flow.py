@@ -37,7 +37,8 @@ def project_flow(function: Callable[P, Coroutine[Any, Any, R]]) -> Flow[P, Corou
 
     @functools.wraps(function)
     async def explained(*args: P.args, **kwargs: P.kwargs) -> Any:
-        given = signature.bind_partial(*args, **kwargs).arguments
+        bound = signature.bind_partial(*args, **kwargs).arguments
+        given = {name: value for name, value in bound.items() if value is not parameters.MISSING}
         if not is_top():
             return await function(**check(given))  # type: ignore[call-arg]
         with remembered(), noting() as touched:
@@ -76,6 +77,8 @@ def project_flow(function: Callable[P, Coroutine[Any, Any, R]]) -> Flow[P, Corou
         persist_result=False,
         result_serializer="json",  # what Prefect would use all the same is never a pickle
     )(explained)
+    # The form asks for what has to be given; but a run without it begins all the same, so that it can say what is missing.
+    explained.__signature__ = parameters.nothing_required(signature)  # type: ignore[attr-defined]
     return made
 
 

@@ -89,9 +89,7 @@ def test_go_back_to_the_version_before(page: Page, two_versions: Platform) -> No
 
 
 def test_cancel_and_run_again(page: Page, platform: Platform) -> None:
-    waits = platform.root / "projects" / "lent" / "attendre"
-    waits.touch()
-    try:
+    with platform.waiting():
         open_form(page, platform, "ingest", "lent")
         run = submit_form(page)
         platform.wait_running(run)
@@ -101,8 +99,6 @@ def test_cancel_and_run_again(page: Page, platform: Platform) -> None:
         page.get_by_role("button", name="Confirm").click()
         open_run(page, platform, run, "Cancelled")
         look(page, "15-cancelled")
-    finally:
-        waits.unlink()
     open_menu(page)
     page.get_by_text("Copy to new run").click()
     expect(page.get_by_text("Le projet de ce déploiement.")).to_be_visible()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import pytest
 from pydantic import Field
 
 from flows.errors import ConfigurationError
-from flows.runs.parameters import FRENCH, checker
+from flows.runs.parameters import FRENCH, MISSING, checker, nothing_required
 
 CHECK = checker(
     {
@@ -52,3 +53,11 @@ def test_every_bad_value_is_named_and_none_is_repeated() -> None:
 
 def test_the_sentences_are_complete() -> None:
     assert all(text.strip() == text and not text.endswith(".") for text in FRENCH.values())
+
+
+def test_a_run_that_was_not_given_what_it_needs_begins_all_the_same() -> None:
+    def flow(project: str, reason: str, days: int = 7) -> None: ...
+
+    bound = nothing_required(inspect.signature(flow)).bind("essai")
+    bound.apply_defaults()
+    assert bound.arguments == {"project": "essai", "reason": MISSING, "days": 7}

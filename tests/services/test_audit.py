@@ -57,11 +57,8 @@ def trigger_as(platform: Platform, who: str, deployment: str, parameters: dict[s
 
 @pytest.fixture
 def waiting(platform: Platform) -> Iterator[Path]:
-    """The project `lent` waits in its ingest."""
-    path = platform.root / "projects" / "lent" / "attendre"
-    path.touch()
-    yield path
-    path.unlink(missing_ok=True)
+    with platform.waiting() as file:
+        yield file
 
 
 def test_who_is_logged_in_is_who_made_the_versions(platform: Platform) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.error
 import urllib.request
@@ -61,7 +62,7 @@ def test_a_refused_load_ends_as_failed_and_says_why(platform: Platform) -> None:
     assert run["state_type"] == "FAILED"
     assert run["state"]["message"].startswith("demandes refusé – Non satisfait : « texte » est toujours renseigné")
     text = platform.artifacts("donnees-essai-demandes")[0]["data"]
-    assert "**refusé**, version 1 est servie" in text
+    assert re.search(r"\*\*refusé\*\*, la version \d+ est servie", text)
     assert "**À faire**" in text
     platform.write_rows(90)
 
@@ -125,11 +126,8 @@ def test_back_to_an_earlier_version_from_a_form_that_knows_it(platform: Platform
 
 @pytest.fixture
 def waiting(platform: Platform) -> Iterator[Path]:
-    """While this file is there, runs of ingest/lent do not end."""
-    file = platform.root / "projects" / "lent" / "attendre"
-    file.touch()
-    yield file
-    file.unlink(missing_ok=True)
+    with platform.waiting() as file:
+        yield file
 
 
 def test_runs_of_one_project_do_not_keep_another_waiting(platform: Platform, waiting: Path) -> None:

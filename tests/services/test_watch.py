@@ -16,7 +16,7 @@ import pytest
 
 from flows.deployments import LOST
 from flows.worker.process import HANDED_BACK
-from tests.conftest import PROJECT, csv_text, rows, write_project
+from tests.conftest import PROJECT, write_project
 from tests.notify.receivers import SECRETS, Receivers, all_of_them
 from tests.platform import Platform, running, write_waiting_project
 
@@ -67,13 +67,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> I
 
 @pytest.fixture
 def waiting(watched: Platform) -> Iterator[Path]:
-    """There is something new to read in `lent`, and while this file is there, runs of ingest/lent do not end."""
-    folder = watched.root / "projects" / "lent"
-    data, file = folder / "data" / "demandes.csv", folder / "attendre"
-    data.write_text(csv_text(rows(data.read_text(encoding="utf-8").count("\n") + 2)), encoding="utf-8")
-    file.touch()
-    yield file
-    file.unlink(missing_ok=True)
+    with watched.waiting() as file:
+        yield file
 
 
 def processes(platform: Platform, *words: str) -> list[psutil.Process]:
