@@ -60,10 +60,12 @@ async def plan(client: PrefectClient, wanted: list[Deployment], only: str | None
 async def deployed(client: PrefectClient) -> AsyncIterator[tuple[str, DeploymentResponse]]:
     """Name and description of every deployment in our pools."""
     from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+    from prefect.client.schemas.sorting import DeploymentSort
 
     ours = WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools.POOLS.values())))
     flows = {flow.id: flow.name async for flow in pages(client.read_flows, work_pool_filter=ours)}
-    async for response in pages(client.read_deployments, work_pool_filter=ours):
+    # All deployments of a project have the same name: sorted by it (the default), a page could repeat some and leave others out.
+    async for response in pages(client.read_deployments, work_pool_filter=ours, sort=DeploymentSort.CREATED_DESC):
         yield f"{flows[response.flow_id]}/{response.name}", response
 
 
