@@ -1,29 +1,66 @@
-"""Raw files -> records (json, jsonl) or batches (csv, parquet), a piece at a time. Nothing is cast: contract.py does that.
+"""Raw files -> records (json, xml ...) or frames (csv, parquet ...), a piece at a time. Nothing is cast: contract/ does that.
 
-To add a format: a generator with this signature, its settings in project.py, an entry in READERS.
+Two things are asked of a format. `decide` says how a file is read; it looks at the file only as far as it has to, keeps what is
+declared, and says what it is not sure of. `read` reads a file so. To add one: a module with these two functions, its settings in
+project/formats.py, an entry in FORMATS, its marks in `recognise.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.formats import records, tables
+from flows.formats.base import BadRow, Decision, Finding
 from flows.project import Format
+from flows.settings import Settings
 
-READERS: dict[str, Callable[..., Iterator[Any]]] = {
-    "json": records.read_json,
-    "jsonl": records.read_json_lines,
-    "csv": tables.read_csv,
-    "parquet": tables.read_parquet,
+FORMATS = {
+    "csv": "flows.formats.csv",
+    "excel": "flows.formats.excel",
+    "json": "flows.formats.json",
+    "jsonl": "flows.formats.jsonl",
+    "geojson": "flows.formats.geojson",
+    "xml": "flows.formats.xml",
+    "parquet": "flows.formats.parquet",
+    "arrow": "flows.formats.arrow",
 }
-RECORD_FORMATS = {"json", "jsonl"}
+RECORD_FORMATS = {"json", "jsonl", "geojson", "xml"}
+"""Formats whose pieces are records (dict), the others' are frames."""
 
 
-def read(path: Path, name: str, declared: Format, batch_rows: int, max_record_mb: int) -> Iterator[Any]:
-    """Records (dict) for the formats in RECORD_FORMATS, otherwise Polars frames of `batch_rows` rows at most.
+def decide(path: Path, name: str, declared: Format | None, settings: Settings) -> Decision:
+    """How this file is to be read: what is declared, and what is found where nothing is.
+
+    Raises: SourceRefused if the file is none of the formats, or not of the declared one; ConfigurationError if it has not what
+    is declared (a sheet, a record path).
+    """
+    from flows.formats.recognise import recognise
+
+    kind = declared.type if declared else recognise(path, name)
+    return _module(kind).decide(path, name, declared, settings)
+
+
+def incompatible(path: Path, name: str, kept: Format, settings: Settings) -> str | None:
+    """Why a file cannot be read as earlier files were, in one sentence; None if it can."""
+    return _module(kept.type).incompatible(path, name, kept, settings)
+
+
+def read(path: Path, name: str, how: Format, settings: Settings) -> Iterator[Any]:
+    """Records (dict) for the formats in RECORD_FORMATS, otherwise Polars frames of `settings.batch_rows` rows at most; between
+    them a BadRow for each record that is no row. `how` has nothing left out (`decide`).
+
+    A frame may have a column `__row` (Int64): the numbers of its rows among the file's records, from 1. Without it they follow
+    each other, bad ones counted.
 
     Raises: SourceRefused naming the file and the place in it.
     """
-    return READERS[declared.type](path, name, declared, batch_rows=batch_rows, max_record_mb=max_record_mb)
+    return _module(how.type).read(path, name, how, settings)
+
+
+def _module(kind: str) -> Any:
+    return importlib.import_module(FORMATS[kind])
+
+
+__all__ = ["FORMATS", "RECORD_FORMATS", "BadRow", "Decision", "Finding", "decide", "incompatible", "read"]

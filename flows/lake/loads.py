@@ -39,6 +39,11 @@ class LoadRecord:
     erasure: dict[str, Any] = field(default_factory=dict)
     """For a version that a person's rows were taken out of: `subject` (the hash of whom), `instead_of` (version number), `rows`."""
 
+    reading: dict[str, Any] = field(default_factory=dict)
+    """How the files were read: `format` (with nothing left out) and `columns` (their conventions). Later files are read the same."""
+    source_state: dict[str, Any] = field(default_factory=dict)
+    """What the source remembers of this load: where the next one begins."""
+
     @property
     def last_parts(self) -> dict[str, str]:
         """What the source and the rules were like when this version was decided on."""
@@ -50,7 +55,7 @@ class LoadRecord:
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> LoadRecord:
         plain = {k.removeprefix(PREFIX): v for k, v in commit.items() if k.startswith(PREFIX)}
-        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held", "erasure"):
+        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held", "erasure", "reading", "source_state"):
             if name in plain:
                 plain[name] = json.loads(plain[name])
         return cls(**{k: v for k, v in plain.items() if k in cls.__dataclass_fields__})

@@ -1,40 +1,32 @@
 """Where data comes from. A source says which bytes there are, and brings them to a local folder; it parses nothing.
 
-To add one: a class with the three methods of `Source`, its settings in project.py, a line in `open_source`.
+To add one: a class of its own (base.py), its settings in project/sources.py, a line in SOURCES. See docs/sources.md.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Protocol
+import importlib
 
-from flows.lake.objects import Progress
-from flows.lake.raw import RawFile, RawStore
-from flows.project import FileSource, Project
 from flows.project import Source as Declared
-from flows.settings import Settings
+from flows.sources.base import Context, Source
+
+SOURCES = {
+    "file": "flows.sources.file:LocalFiles",
+    "npm": "flows.sources.npm:NpmPackage",
+    "http": "flows.sources.http:HttpFiles",
+    "datagouv": "flows.sources.datagouv:DataGouv",
+    "rest": "flows.sources.rest:RestPages",
+    "s3": "flows.sources.s3:S3Objects",
+    "sql": "flows.sources.sql:SqlQuery",
+    "dlt": "flows.sources.dlt:DltResource",
+    "datasets": "flows.sources.datasets:OtherDatasets",
+}
 
 
-class Source(Protocol):
-    def identify(self) -> list[RawFile] | None:
-        """The files there are now, without bringing them; None if only `fetch` can tell."""
-
-    def fetch(self, folder: Path, wanted: list[RawFile] | None = None, progress: Progress | None = None) -> list[RawFile]:
-        """Bring the files (all, or those `wanted` by an earlier `identify`), each with its local `path`.
-
-        Raises: ConfigurationError if the source does not exist, SystemFailure if it cannot be reached,
-        SourceRefused if the bytes are not those announced.
-        """
-
-    def unpack(self, raw: Path, folder: Path) -> Path:
-        """The file to parse, from raw bytes: the bytes themselves, or a member of an archive."""
+def open_source(declared: Declared, context: Context) -> Source:
+    module, _, name = SOURCES[declared.type].partition(":")
+    opened: Source = getattr(importlib.import_module(module), name)(declared, context)
+    return opened
 
 
-def open_source(declared: Declared, project: Project, raw: RawStore, settings: Settings) -> Source:
-    if isinstance(declared, FileSource):
-        from flows.sources.file import LocalFiles
-
-        return LocalFiles(declared, project.folder)
-    from flows.sources.npm import NpmPackage
-
-    return NpmPackage(declared, raw, settings.npm_timeout_s)
+__all__ = ["SOURCES", "Context", "Source", "open_source"]

@@ -9,13 +9,14 @@ from pathlib import Path
 from flows.errors import ConfigurationError, SystemFailure
 from flows.lake.objects import CHUNK, Progress, sha256_file
 from flows.lake.raw import RawFile
-from flows.project import FileSource
+from flows.project.sources import FileSource
+from flows.sources.base import Context, Source
 
 
-class LocalFiles:
-    def __init__(self, declared: FileSource, folder: Path) -> None:
-        self.pattern = declared.path
-        self.folder = folder
+class LocalFiles(Source):
+    def __init__(self, declared: FileSource, context: Context) -> None:
+        super().__init__(declared, context)
+        self.pattern, self.folder = declared.path, context.project.folder
 
     def identify(self) -> list[RawFile]:
         return [self._describe(path) for path in self._paths()]
@@ -25,9 +26,6 @@ class LocalFiles:
         folder.mkdir(parents=True, exist_ok=True)
         paths = self._paths() if wanted is None else [f.path for f in wanted if f.path is not None]
         return [self._copy(path, folder / f"{number}-{path.name}", progress) for number, path in enumerate(paths)]
-
-    def unpack(self, raw: Path, folder: Path) -> Path:
-        return raw
 
     def _paths(self) -> list[Path]:
         names = glob.glob(self.pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207 - absolute patterns too

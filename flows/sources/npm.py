@@ -19,8 +19,9 @@ from typing import Any
 
 from flows.errors import ConfigurationError, SourceRefused, SystemFailure
 from flows.lake.objects import CHUNK, Progress, sha256_file
-from flows.lake.raw import RawFile, RawStore
-from flows.project import NpmSource
+from flows.lake.raw import RawFile
+from flows.project.sources import NpmSource
+from flows.sources.base import Context, Source
 
 NETWORK = {"ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EAI_AGAIN", "ERR_SOCKET_TIMEOUT", "ENETUNREACH", "EHOSTUNREACH"}
 
@@ -29,10 +30,11 @@ class SourceUnreachable(SystemFailure):
     """The npm client or its registry cannot be used from this machine now."""
 
 
-class NpmPackage:
-    def __init__(self, declared: NpmSource, raw: RawStore, timeout_s: float) -> None:
+class NpmPackage(Source):
+    def __init__(self, declared: NpmSource, context: Context) -> None:
+        super().__init__(declared, context)
         self.spec, self.member = f"{declared.package}@{declared.version}", declared.member
-        self.raw, self.timeout_s = raw, timeout_s
+        self.raw, self.timeout_s = context.raw, context.settings.npm_timeout_s
 
     @property
     def address(self) -> str:

@@ -30,7 +30,7 @@ def ingest_parts(project: Project, dataset: Dataset, files: list[RawFile]) -> Pa
     return {
         "raw": digest([f.sha256 for f in files]),
         "source": digest(dataset.source.model_dump()),
-        "format": digest(dataset.format.model_dump()),
+        "format": digest(dataset.format.model_dump(exclude_none=True) if dataset.format else None),
         "columns": digest([columns, dataset.key, dataset.on_drift]),
         "mode": digest(dataset.mode),
         "transform": _transform(project.folder, dataset.transform),

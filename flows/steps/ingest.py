@@ -76,7 +76,7 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
     """Bring the bytes, keep them in raw/, and plan again if only now it is known what they are."""
     if plan.action != "load":
         return plan
-    source, raw = source_of(run, plan.name)
+    source, raw = source_of(run, plan.name, plan.current)
     raw.deferred = erasures(run, plan.name).any()  # then parse() keeps the bytes, once it knows whose rows they hold
     folder = run.work / "raw" / plan.name
     wanted = plan.files

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flows import contract, progress
 from flows.contract import FILE, ROW
 from flows.errors import ConfigurationError, Refused, SocleError
-from flows.formats import RECORD_FORMATS, read
+from flows.formats import RECORD_FORMATS, decide, read
 from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile
 from flows.steps import Run, work_disk
@@ -56,7 +56,7 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
     folder = run.work / "parsed" / plan.name / plan.load_id
     for name in ("kept", "refused"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    source, raw = source_of(run, plan.name)
+    source, raw = source_of(run, plan.name, plan.current)
     rows, erased, extra, numbers = 0, 0, list[str](), itertools.count()
     left_out = LeftOut(erasures(run, plan.name), run.project.datasets[plan.name])
     with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run):
@@ -105,8 +105,9 @@ def _spill(run: Run, name: str, file: RawFile, path: Path, folder: Path, advance
 
 def read_batches(run: Run, name: str, file: RawFile, path: Path) -> Iterator[pl.DataFrame]:
     declared, size = run.project.datasets[name], run.settings.batch_rows
-    pieces = read(path, file.name, declared.format, size, run.settings.max_record_mb)
-    records = declared.format.type in RECORD_FORMATS
+    how = decide(path, file.name, declared.format, run.settings).format
+    pieces = read(path, file.name, how, run.settings)
+    records = how.type in RECORD_FORMATS
     if declared.transform is None:
         yield from _frames(pieces, size, file.name) if records else pieces
         return

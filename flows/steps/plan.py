@@ -18,7 +18,7 @@ from flows.lake.raw import RawFile, RawStore
 from flows.project import TransformerCandidate
 from flows.quality.results import CheckReport
 from flows.quality.suites import Suite, load_suites
-from flows.sources import Source, open_source
+from flows.sources import Context, Source, open_source
 from flows.steps import Run, fingerprints
 from flows.training import TRAINING_REVISION
 from flows.training.base_models import BaseModel, locate
@@ -103,10 +103,11 @@ def require_bucket(run: Run) -> None:
 # ---- datasets ------------------------------------------------------------------------------------------------------
 
 
-def source_of(run: Run, name: str) -> tuple[Source, RawStore]:
-    dataset = run.project.datasets[name]
+def source_of(run: Run, name: str, current: DatasetVersion | None) -> tuple[Source, RawStore]:
+    """`current`: the version that is served; what the source remembers of earlier loads travels in it."""
     raw = RawStore(run.lake.bucket(run.project.name), name)
-    return open_source(dataset.source, run.project, raw, run.settings), raw
+    state = current.load.source_state if current else {}
+    return open_source(run.project.datasets[name].source, Context(run.project, name, raw, run.settings, state)), raw
 
 
 def erasures(run: Run, name: str) -> Erasures:
@@ -129,7 +130,7 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
     dataset = run.project.datasets[name]
     based_on, history = Dataset(run.lake, run.project.name, name).state()
     current = history[0] if history else None
-    files = received if received is not None else source_of(run, name)[0].identify()
+    files = received if received is not None else source_of(run, name, current)[0].identify()
     if files is None:
         return DatasetPlan(name, "load", ["the source was never read"], current=current, based_on=based_on)
     if dataset.mode == "replace":

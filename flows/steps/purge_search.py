@@ -31,7 +31,7 @@ PROJECT_WIDE = ("audit/", keys.ERASURES)  # records that are never changed
 def find_raw(run: Run, name: str, who: Person) -> tuple[RawStore, list[RawFile], int]:
     """(store, files with rows of the person, files that were searched). Read as a load would read them; and looked through as text,
     because what a transform leaves out is in the bytes all the same."""
-    _, raw = source_of(run, name)
+    _, raw = source_of(run, name, None)
     prefix = keys.raw_folder(name)
     listed = [o for o in raw.objects.list(prefix) if "/" not in o.key.removeprefix(prefix) and not o.key.endswith(".json")]
     found = []
@@ -49,7 +49,7 @@ def find_raw(run: Run, name: str, who: Person) -> tuple[RawStore, list[RawFile],
 def _raw_holds(run: Run, name: str, file: RawFile, who: Person) -> bool:
     assert file.path is not None
     try:
-        source, _ = source_of(run, name)
+        source, _ = source_of(run, name, None)
         if any(who.in_rows(batch.lazy()) for batch in read_batches(run, name, file, source.unpack(file.path, run.work))):
             return True
         readable = True

@@ -219,7 +219,7 @@ def _raw_needed(run: Run, name: str, history: list[DatasetVersion], kept: list[D
     """sha256 of the bytes that kept versions were made from. Rows that were appended or merged stay in all later versions, so
     that such a version needs the files of the loads before it as well, back to one that replaced everything."""
     found = {sha for version in kept for origin in origins(version, history) for sha in origin.load.raw.values()}
-    source, raw = source_of(run, name)
+    source, raw = source_of(run, name, None)
     if (address := getattr(source, "address", None)) and (pinned := raw.pinned(address)):
         found.add(pinned.sha256)  # else the source would be asked again for what never changes
     return found

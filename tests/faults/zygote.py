@@ -33,7 +33,7 @@ WARM = (
     "flows.training.baseline",
     "flows.training.card",
     "flows.training.evaluation",
-    "flows.formats.tables",
+    "flows.formats.csv",
     "flows.sources.file",
     "tests.faults.events",
 )

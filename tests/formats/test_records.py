@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.errors import ConfigurationError, SocleError, SourceRefused
-from flows.formats import read
-from flows.project import JsonFormat, JsonLinesFormat
+from flows.project.formats import JsonFormat, JsonLinesFormat
+from tests.formats.reading import read
 
 LINES = JsonLinesFormat(type="jsonl")
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from flows.errors import SocleError, SourceRefused
-from flows.formats import read
-from flows.project import CsvFormat, ParquetFormat
+from flows.project.formats import CsvFormat, ParquetFormat
+from tests.formats.reading import read
 
 CSV = CsvFormat(type="csv")
 
@@ -89,7 +89,7 @@ def test_batches_hold_no_more_rows_than_asked_and_keep_their_order(file):
 
 
 def test_a_file_over_several_blocks_is_whole(file, monkeypatch):
-    from flows.formats import tables
+    from flows.formats import csv as tables
 
     monkeypatch.setattr(tables, "BLOCK", 100)
     rows = table(file, ("a,b\n" + "".join(f'{i},"ligne\n{i}"\n' for i in range(200))).encode(), CSV)

@@ -7,8 +7,9 @@ import hashlib
 import pytest
 
 from flows.errors import ConfigurationError, SystemFailure
-from flows.project import FileSource
+from flows.project.sources import FileSource
 from flows.sources.file import LocalFiles
+from tests.sources.context import context
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def folder(tmp_path):
 
 
 def source(folder, pattern):
-    return LocalFiles(FileSource(type="file", path=pattern), folder)
+    return LocalFiles(FileSource(type="file", path=pattern), context(folder))
 
 
 def test_identify_tells_what_fetch_brings(folder, tmp_path):

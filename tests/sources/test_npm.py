@@ -18,8 +18,9 @@ import pytest
 from flows.errors import ConfigurationError, SocleError, SourceRefused, SystemFailure
 from flows.lake.local import LocalObjects
 from flows.lake.raw import RawStore
-from flows.project import NpmSource
+from flows.project.sources import NpmSource
 from flows.sources.npm import NpmPackage, SourceUnreachable
+from tests.sources.context import context
 
 TOKEN = "npm_s3cr3tT0k3n"
 CLIENT = """#!{python}
@@ -79,7 +80,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def package(member: str = "data/LEGI.json", timeout_s: float = 30) -> NpmPackage:
         (state / "answers.json").write_text(json.dumps(fake.answers))
         declared = NpmSource(type="npm", package="@socialgouv/legi-data", version="1.0.0", member=member)
-        return NpmPackage(declared, fake.raw, timeout_s)
+        return NpmPackage(declared, context(tmp_path, fake.raw, npm_timeout_s=timeout_s))
 
     fake.package = package
     fake.calls = lambda: [json.loads(c) for c in (state / "calls").read_text().splitlines()] if (state / "calls").exists() else []
@@ -121,7 +122,7 @@ def test_once_kept_nothing_is_asked_of_the_network(npm):
 def test_another_version_is_another_address(npm):
     npm.package().fetch(npm.folder)
     declared = NpmSource(type="npm", package="@socialgouv/legi-data", version="1.0.1", member="data/LEGI.json")
-    assert NpmPackage(declared, npm.raw, 30).identify() is None
+    assert NpmPackage(declared, context(npm.folder, npm.raw)).identify() is None
 
 
 def test_scripts_of_the_package_are_never_run(npm):

@@ -1,14 +1,16 @@
-"""CSV and Parquet as frames. CSV columns are read as text, so that leading zeros and codes stay what they are."""
+"""CSV as frames of text, so that leading zeros and codes stay what they are."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.errors import ConfigurationError, SourceRefused
-from flows.project import CsvFormat, ParquetFormat
+from flows.formats.base import Decision
+from flows.project.formats import CsvFormat
+from flows.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +18,17 @@ if TYPE_CHECKING:
 BLOCK = 8 << 20  # bytes read at a time
 
 
-def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_: Any) -> Iterator[pl.DataFrame]:
+def decide(path: Path, name: str, declared: CsvFormat | None, settings: Settings) -> Decision:
+    declared = declared or CsvFormat(type="csv")
+    found = {"encoding": "utf-8", "delimiter": ",", "quote": '"', "escape": "", "skip_rows": 0, "header_rows": 1, "footer_rows": 0}
+    return Decision(declared.model_copy(update={k: v for k, v in found.items() if getattr(declared, k) is None}))
+
+
+def incompatible(path: Path, name: str, kept: CsvFormat, settings: Settings) -> str | None:
+    return None
+
+
+def read(path: Path, name: str, declared: CsvFormat, settings: Settings) -> Iterator[pl.DataFrame]:
     import polars as pl
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -39,7 +51,7 @@ def read_csv(path: Path, name: str, declared: CsvFormat, *, batch_rows: int, **_
             for batch in reader:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
-                yield from frame.iter_slices(batch_rows)
+                yield from frame.iter_slices(settings.batch_rows)
         _refuse_open_quote(path, name, declared)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise SourceRefused(
@@ -77,21 +89,3 @@ def _header(path: Path, name: str, declared: CsvFormat) -> list[str]:
 
 def _python_encoding(declared: str) -> str:
     return "utf-8-sig" if declared == "utf-8" else declared
-
-
-def read_parquet(path: Path, name: str, declared: ParquetFormat, *, batch_rows: int, **_: Any) -> Iterator[pl.DataFrame]:
-    import polars as pl
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=batch_rows):
-                batch.validate(full=True)
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)
-                yield frame
-    except pl.exceptions.PanicException as error:  # a type that Polars does not have
-        raise SourceRefused(f"{name} holds a type that cannot be read: {str(error)[:200]}", where=str(path)) from None
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        raise SourceRefused(f"{name} is not whole, valid Parquet: {str(error).splitlines()[0][:200]}", where=str(path)) from None

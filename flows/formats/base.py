@@ -1,0 +1,46 @@
+"""What the formats share: how a file is read (decided once, then kept), and what reading gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flows.project import Format
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a person should know of how a file is read."""
+
+    kind: Literal["note", "ambiguous"]
+    """ambiguous: it can be read in two ways; one was chosen, and this says which other there is."""
+    text: str
+    french: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a file is read: a format with nothing left out, and why."""
+
+    format: Format
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Field of the format -> what decided it, in one sentence for people."""
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A record that is no row: it is refused, with its place and its text, and the file is read on."""
+
+    rule: str
+    """`kind:detail`, for instance `csv:fields:expected 14, found 15`."""
+    row_number: int
+    """Among the records of its file, from 1; it counts like those that can be read."""
+    raw: str
+    line: int | None = None
+    """First line of its text in the file, from 1."""
+    offset: int | None = None
+    """Of its first byte in the file."""
+
+
+Records = Any  # Iterator[dict[str, Any] | BadRow], or Iterator[pl.DataFrame | BadRow]

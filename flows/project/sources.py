@@ -1,0 +1,28 @@
+"""Where the bytes of a dataset come from. Credentials are never here: `credentials: NAME` says which ones (see docs/sources.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from flows.project.base import Strict
+
+
+class FileSource(Strict):
+    """Files on a disk that the worker sees."""
+
+    type: Literal["file"]
+    path: str = Field(description="A path or a glob, relative to the project's folder.")
+
+
+class NpmSource(Strict):
+    """One file of a published npm package. A published version never changes, so nothing is asked of the network twice."""
+
+    type: Literal["npm"]
+    package: Annotated[str, Field(pattern=r"^(@[a-z0-9][\w.~-]*/)?[a-z0-9][\w.~-]*$")]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+([-+][\w.+-]+)?$", description="An exact version.")]
+    member: str = Field(description="Path of the file inside the package.")
+
+
+Source = Annotated[FileSource | NpmSource, Field(discriminator="type")]
