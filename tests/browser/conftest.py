@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.platform import Platform
 
@@ -23,18 +23,24 @@ FLAGS = [
 ]
 SCREENSHOTS = os.environ.get("SOCLE_SCREENSHOTS")  # read before tests clear the environment
 RUN_MS = 180_000
+VIEWPORT: ViewportSize = {"width": 1300, "height": 1100}
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists() and not os.environ.get("CI"):
         pytest.skip(f"no Chromium at {CHROMIUM} (SOCLE_CHROMIUM)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1300, "height": 1100}, locale="fr-FR")
-        page.set_default_timeout(30_000)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Page:
+    page = browser.new_page(viewport=VIEWPORT, locale="fr-FR")
+    page.set_default_timeout(30_000)
+    return page
 
 
 def look(page: Page, name: str) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, Page, TimeoutError, expect
 
-from tests.browser.conftest import CHROMIUM, FLAGS, RUN_MS, look, open_artifact
+from tests.browser.conftest import RUN_MS, VIEWPORT, look, open_artifact
 from tests.proxy import PEOPLE
 from tests.stack import Stack, created_by
 
@@ -21,21 +18,9 @@ pytestmark = pytest.mark.browser
 CAMILLE = next(iter(PEOPLE))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists() and not os.environ.get("CI"):
-        pytest.skip(f"no Chromium at {CHROMIUM} (SOCLE_CHROMIUM)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 def open_page(browser: Browser, password: str | None) -> Page:
-    login = {"username": CAMILLE, "password": password} if password else None
-    context = browser.new_context(
-        ignore_https_errors=True, http_credentials=login, locale="fr-FR", viewport={"width": 1300, "height": 1100}
-    )  # type: ignore[arg-type]
+    login: HttpCredentials | None = {"username": CAMILLE, "password": password} if password else None
+    context = browser.new_context(ignore_https_errors=True, http_credentials=login, locale="fr-FR", viewport=VIEWPORT)
     page = context.new_page()
     page.set_default_timeout(60_000)
     return page
