@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     audit_patience_s: float = Field(60.0, ge=0)
     """How long a run that has done its work waits for the storage to take the record of its end."""
 
+    credentials_folder: Path | None = None
+    """Holds `<project>/<name>`: what `credentials: <name>` of a source means (flows/sources/credentials.py)."""
+
     npm_timeout_s: float = Field(300.0, gt=0)
     """Longest time for one call of the npm client."""
     max_record_mb: int = Field(512, gt=0)
