@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from flows.findings import Finding
 from flows.project import Format
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a person should know of how a file is read."""
-
-    kind: Literal["note", "ambiguous"]
-    """ambiguous: it can be read in two ways; one was chosen, and this says which other there is."""
-    text: str
-    french: str
 
 
 @dataclass(frozen=True)
