@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import Conflict, NotFound, StorageError
+from flows.errors import ConfigurationError, Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
+from flows.lake.data_files import DataFile, reader, upload
 from flows.lake.loads import PREFIX, Cause, DatasetVersion, Expiry, LoadRecord, expiries, moment
 from flows.lake.references import Reference
 from flows.lake.touched import note_expired, note_read, note_wrote
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable
+
+    from flows.project import Deletes
 
 LINE_START = re.compile(r"^[\s\x1b\[\dm↳:]*")  # colours, arrows and numbers before a cause
 MIN_FREE = 64 << 10  # bytes; with less, a failed write is taken for a full disk
@@ -184,13 +187,23 @@ class Dataset:
         return made
 
     def commit(
-        self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], *, evolve: bool = False
+        self,
+        files: Sequence[DataFile],
+        schema: pa.Schema,
+        based_on: int,
+        record: LoadRecord,
+        key: list[str],
+        *,
+        evolve: bool = False,
+        deletes: Deletes | None = None,
     ) -> DatasetVersion:
-        """Write one load as the version after `based_on`, in the record's mode. `evolve`: add columns that the table lacks.
+        """Make rows the version after `based_on`, in the record's mode. `files` hold them, in columns of `schema`.
+
+        `evolve`: add columns that the table lacks. `deletes`: which rows of an upsert say that their key is gone.
 
         Raises: Conflict if anybody committed since `based_on`; nothing of ours is visible then.
         """
-        return self._committed(lambda: self._write(rows, based_on, record, key, evolve), based_on, record)
+        return self._committed(lambda: self._write(files, schema, based_on, record, key, evolve, deletes), based_on, record)
 
     def restore(self, version: int, based_on: int, record: LoadRecord) -> DatasetVersion:
         """Make the version after `based_on` hold the rows and columns of `version` again. Nothing is copied.
@@ -249,21 +262,47 @@ class Dataset:
     def _loaded_as(self, record: LoadRecord, after: int) -> DatasetVersion | None:
         return next((v for v in self.history() if v.load.load_id == record.load_id and v.number > after), None)
 
-    def _write(self, rows: pa.RecordBatchReader, based_on: int, record: LoadRecord, key: list[str], evolve: bool) -> None:
+    def _write(
+        self,
+        files: Sequence[DataFile],
+        schema: pa.Schema,
+        based_on: int,
+        record: LoadRecord,
+        key: list[str],
+        evolve: bool,
+        deletes: Deletes | None,
+    ) -> None:
         from deltalake import DeltaTable, write_deltalake
 
         with self._errors():
             table = DeltaTable(self.uri, version=based_on, storage_options=self.lake.storage_options)
             properties = _commit_properties(record)
-            known = {f.name for f in table.schema().fields}
-            if record.mode in ("append", "upsert") and not evolve and (new := [n for n in rows.schema.names if n not in known]):
-                raise StorageError(f"the table has no column {', '.join(new)}", where=self.uri)  # a merge would drop them silently
+            adds = record.mode in ("append", "upsert")
+            wanted = self._merged(table, schema, evolve) if adds else schema
             if record.mode == "upsert":
-                _merge(table, rows, key, properties, evolve)
-            elif record.mode == "append":
-                write_deltalake(table, rows, mode="append", schema_mode="merge" if evolve else None, commit_properties=properties)
-            else:
-                write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=properties)
+                return _merge(table, reader(files, schema), key, properties, evolve, deletes)
+            if adds and len(wanted) > len(table.schema().fields):  # only this takes rows and new columns in one commit
+                return write_deltalake(table, reader(files, schema), mode="append", schema_mode="merge", commit_properties=properties)
+            actions = upload(self.lake.bucket(self.project), self.name, files)
+            table.create_write_transaction(actions, "append" if adds else "overwrite", wanted, commit_properties=properties)
+
+    def _merged(self, table: DeltaTable, schema: pa.Schema, evolve: bool) -> pa.Schema:
+        """The table's columns and, if they may come, those that are new. Raises: StorageError for a column that is of another type
+        there, or new and not let in."""
+        import pyarrow as pa
+
+        there = pa.schema(table.schema().to_arrow())
+        new = [field for field in schema if field.name not in there.names]
+        if new and not evolve:
+            raise StorageError(f"the table has no column {', '.join(f.name for f in new)}", where=self.uri)
+        for name in there.names:
+            if name in schema.names and str(schema.field(name).type).removeprefix("large_") != str(there.field(name).type):
+                raise ConfigurationError(
+                    f"the column {name!r} is {there.field(name).type} in the table and declared as {schema.field(name).type}",
+                    where=self.uri,
+                    hint="rows that are added keep the types of the table: declare it as it was, or load with mode: replace",
+                )
+        return pa.schema([*there, *new])
 
     def _restore(self, version: int, based_on: int, record: LoadRecord) -> None:
         from deltalake import DeltaTable
@@ -331,14 +370,15 @@ def _commit_properties(record: LoadRecord) -> CommitProperties:
     return CommitProperties(custom_metadata=record.to_metadata(), max_commit_retries=0)
 
 
-def _merge(table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties, evolve: bool) -> None:
+def _merge(
+    table: DeltaTable, rows: pa.RecordBatchReader, key: list[str], properties: CommitProperties, evolve: bool, deletes: Deletes | None
+) -> None:
     same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
-    (
-        table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve)
-        .when_matched_update_all()
-        .when_not_matched_insert_all()
-        .execute()
-    )
+    merge = table.merge(rows, predicate=same, source_alias="new", target_alias="old", commit_properties=properties, merge_schema=evolve)
+    if deletes is not None:
+        merge = merge.when_matched_delete(predicate=deletes.says("new"))
+    present = None if deletes is None else f"NOT ({deletes.says('new')})"
+    merge.when_matched_update_all(predicate=present).when_not_matched_insert_all(predicate=present).execute()
 
 
 __all__ = ["EMPTY", "PREFIX", "Dataset", "DatasetVersion", "LoadRecord", "numbered"]

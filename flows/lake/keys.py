@@ -39,6 +39,15 @@ def table(dataset: str) -> str:
     return f"tables/{dataset}"
 
 
+def data_file_name(token: str, number: int) -> str:
+    """Relative to the table. `token`: of one attempt to commit, so that no attempt writes over the files of another."""
+    return f"part-{number:05}-{token}.parquet"
+
+
+def data_file(dataset: str, name: str) -> str:
+    return f"{table(dataset)}/{name}"
+
+
 def table_checkpoint(dataset: str) -> str:
     """What every reader of a Delta table asks for first."""
     return f"{table(dataset)}/_delta_log/_last_checkpoint"

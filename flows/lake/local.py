@@ -44,6 +44,30 @@ class LocalObjects:
         with path.open("rb") as source:
             self._write(key, lambda out: _copy(source, out, progress))
 
+    def adopt(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        def link(temporary: Path) -> bool:
+            try:
+                os.link(path, temporary)
+            except OSError:  # another file system, or one without links
+                return False
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            return True
+
+        target = self._path(key)
+        with _storage_errors(target):
+            self._prepare(target)
+            temporary = target.with_name(TEMPORARY + uuid.uuid4().hex)
+            try:
+                if not link(temporary):
+                    return self.put_file(key, path, progress)
+                temporary.replace(target)
+                if progress:
+                    progress(path.stat().st_size)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(target.parent)
+
     def create(self, key: str, data: bytes) -> bool:
         target = self._path(key)
         with _storage_errors(target):
@@ -121,10 +145,13 @@ class LocalObjects:
                 temporary.unlink(missing_ok=True)
             _sync_folder(target.parent)
 
-    def _temporary(self, target: Path, fill: Callable[[BinaryIO], object]) -> Path:
+    def _prepare(self, target: Path) -> None:
         if not self.folder.is_dir():
             raise StorageError(f"the bucket {self.name!r} does not exist", where=str(self.folder), hint="socle doctor --create")
         target.parent.mkdir(parents=True, exist_ok=True)
+
+    def _temporary(self, target: Path, fill: Callable[[BinaryIO], object]) -> Path:
+        self._prepare(target)
         temporary = target.with_name(TEMPORARY + uuid.uuid4().hex)
         try:
             with temporary.open("wb") as out:
@@ -169,4 +196,5 @@ def _storage_errors(path: Path, key: str = "") -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         hint = "free some space on that disk, then run again" if full else "check the folder and its permissions"
-        raise StorageError(f"the lake's folder cannot be used: {error.strerror}", where=str(path), hint=hint) from error
+        what = "the disk of the lake is full" if full else f"the lake's folder cannot be used: {error.strerror}"
+        raise StorageError(what, where=str(path), hint=hint) from error

@@ -47,6 +47,9 @@ class Objects(Protocol):
 
     def put_file(self, key: str, path: Path, progress: Progress | None = None) -> None: ...
 
+    def adopt(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        """`put_file` of a file that its owner will neither change nor need: a folder takes the file itself where it can."""
+
     def create(self, key: str, data: bytes) -> bool:
         """Write only if there is none. False: somebody (or an earlier attempt of ours) was first."""
 

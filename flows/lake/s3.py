@@ -175,6 +175,9 @@ class S3Objects:
             if size <= ONE_PART:
                 self._check(answer.etag, key)
 
+    def adopt(self, key: str, path: Path, progress: Progress | None = None) -> None:
+        self.put_file(key, path, progress)
+
     def create(self, key: str, data: bytes) -> bool:
         require_key(key)
         # put_object(metadata=...) would send If-None-Match as user metadata and overwrite: it has to be a header.

@@ -23,6 +23,24 @@ def _as_column(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
+class Deletes(Strict):
+    """Rows of an upsert that say that their key is gone: those with one of these values in this column."""
+
+    column: str
+    values: list[str | bool | int] = Field(min_length=1)
+
+    def says(self, alias: str) -> str:
+        """As SQL; never null, so that its opposite holds for every other row."""
+        name = f"{alias}.`{self.column}`"
+        return f"({name} IS NOT NULL AND {name} IN ({', '.join(_literal(v) for v in self.values)}))"
+
+
+def _literal(value: str | bool | int) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
 class Dataset(Strict):
     title: str
     source: Source
@@ -32,6 +50,7 @@ class Dataset(Strict):
     )
     key: list[str] = Field(default_factory=list, description="Columns that identify a row for ever.")
     mode: Literal["replace", "append", "upsert", "snapshot"] = "replace"
+    deletes: Deletes | None = Field(default=None, description="Of an upsert: which rows say that their key is gone.")
     columns: dict[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(min_length=1)
     on_drift: Literal["refuse", "evolve", "quarantine"] = "refuse"
     expectations: list[str] = Field(default_factory=list, description="Suites, relative to expectations/.")
@@ -50,8 +69,12 @@ class Dataset(Strict):
                 raise ValueError(f"key: {name!r} is not one of the columns ({', '.join(self.columns)})")
         if self.mode == "upsert" and not self.key:
             raise ValueError("mode: upsert needs a key")
-        if self.mode == "snapshot":
-            raise ValueError("mode: snapshot is not available yet; use replace, append or upsert")
+        if self.mode == "snapshot" and not self.key:
+            raise ValueError("mode: snapshot needs a key: without one nobody can tell which row became which")
+        if self.deletes and self.mode != "upsert":
+            raise ValueError("deletes: only for mode: upsert (a full picture says by itself what is gone)")
+        if self.deletes and self.deletes.column not in self.columns:
+            raise ValueError(f"deletes: {self.deletes.column!r} is not one of the columns ({', '.join(self.columns)})")
         reserved = [c for c in self.columns if c.startswith("__")]
         if reserved:
             raise ValueError(f"columns: {', '.join(reserved)}: names that begin with two underscores are reserved")

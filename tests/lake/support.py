@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import parquet
 
 from flows.lake import Lake
-from flows.lake.datasets import Dataset, LoadRecord
+from flows.lake.data_files import DataFile
+from flows.lake.datasets import Dataset, DatasetVersion, LoadRecord
 from flows.lake.models import Models, ModelVersion
 
 SCHEMA = pa.schema([("id", pa.string()), ("n", pa.int64())])
@@ -35,10 +38,21 @@ def record(load_id: str, mode: str = "replace", **more: Any) -> LoadRecord:
     return LoadRecord(load_id=load_id, ingest="i-1", check="c-1", mode=mode, run="run-1", who="moi", verdict="passed", **more)
 
 
+def commit(dataset: Dataset, rows: pa.RecordBatchReader, based_on: int, made: LoadRecord, key: list[str], **more: Any) -> DatasetVersion:
+    """A commit of rows that come as a stream."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, count = Path(folder, "rows.parquet"), 0
+        with parquet.ParquetWriter(path, rows.schema) as out:
+            for batch in rows:
+                out.write_batch(batch)
+                count += batch.num_rows
+        return dataset.commit([DataFile(path, count)], rows.schema, based_on, made, key, **more)
+
+
 def load(dataset: Dataset, load_id: str, rows: list[dict[str, Any]], mode: str = "replace") -> int:
     """Commit rows on whatever is the newest version; the number of the new one."""
     base = dataset.create_table(SCHEMA)
-    return dataset.commit(reader(rows), base, record(load_id, mode), ["id"]).number
+    return commit(dataset, reader(rows), base, record(load_id, mode), ["id"]).number
 
 
 def content(dataset: Dataset, version: int) -> list[dict[str, Any]]:

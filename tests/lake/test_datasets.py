@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from flows.errors import Conflict, NotFound, StorageError
+from flows.errors import Conflict, NotFound, SocleError, StorageError
 from flows.lake import Lake
+from flows.lake.data_files import DataFile
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.objects import Objects
 from flows.lake.references import parse
-from tests.lake.support import SCHEMA, content, load, reader, record, scanned
+from flows.project import Deletes
+from tests.lake.support import SCHEMA, commit, content, load, reader, record, scanned
 
 MODES = ["replace", "append", "upsert", "snapshot"]
 ONE, TWO = {"id": "a", "n": 1}, {"id": "b", "n": 2}
@@ -81,8 +84,8 @@ def test_a_key_of_several_columns_with_names_as_people_write_them(dataset: Datas
     names = {"Nom complet": "Zoé", "Année": 2026, "a.b": "x"}
     other = names | {"Année": 2025, "n": 7}
     dataset.create_table(schema)
-    dataset.commit(reader([names | {"n": 1}, other], schema), 0, record("load-1", "upsert"), key)
-    dataset.commit(reader([names | {"n": 2}], schema), 1, record("load-2", "upsert"), key)
+    commit(dataset, reader([names | {"n": 1}, other], schema), 0, record("load-1", "upsert"), key)
+    commit(dataset, reader([names | {"n": 2}], schema), 1, record("load-2", "upsert"), key)
     assert sorted(content(dataset, 2), key=lambda row: row["n"]) == [names | {"n": 2}, other]
 
 
@@ -108,7 +111,7 @@ def test_every_column_type_of_a_contract_comes_back(dataset: Dataset) -> None:
     empty = dict.fromkeys(full) | {"id": "vide"}
     dataset.create_table(schema)
     for n, mode in enumerate(["replace", "upsert"]):
-        dataset.commit(reader([full, empty], schema), n, record(f"load-{n}", mode), ["id"])
+        commit(dataset, reader([full, empty], schema), n, record(f"load-{n}", mode), ["id"])
         assert {row["id"]: row for row in content(dataset, n + 1)} == {full["id"]: full, "vide": empty}
 
 
@@ -125,7 +128,7 @@ def test_what_a_load_was_made_from_travels_with_it(dataset: Dataset) -> None:
     )
     dataset.create_table(SCHEMA)
     before = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=5)
-    returned = dataset.commit(reader([ONE]), 0, made, ["id"])
+    returned = commit(dataset, reader([ONE]), 0, made, ["id"])
     assert returned.load == made
     assert dataset.latest() == returned
     assert before < returned.at < before + dt.timedelta(minutes=5)
@@ -137,7 +140,7 @@ def test_texts_in_a_record_come_back_as_texts(dataset: Dataset, text: str) -> No
     dataset.create_table(SCHEMA)
     made = record("load-1", parts={text: text}, raw={text: text})
     made = type(made)(**(vars(made) | {"who": text, "run": text, "ingest": text}))
-    assert dataset.commit(reader([ONE]), 0, made, ["id"]).load == made
+    assert commit(dataset, reader([ONE]), 0, made, ["id"]).load == made
 
 
 # -- history and references
@@ -194,8 +197,8 @@ def test_maintenance_is_not_a_version_but_the_next_load_must_be_based_on_it(data
     with pytest.raises(NotFound):
         dataset.resolve(parse(f"essai/demandes@{newest}"))
     with pytest.raises(Conflict):
-        dataset.commit(reader([TWO]), 3, record("load-4", "append"), ["id"])
-    assert dataset.commit(reader([TWO]), newest, record("load-4", "append"), ["id"]).number == newest + 1
+        commit(dataset, reader([TWO]), 3, record("load-4", "append"), ["id"])
+    assert commit(dataset, reader([TWO]), newest, record("load-4", "append"), ["id"]).number == newest + 1
     assert [len(content(dataset, n)) for n in (1, 2, 3, newest + 1)] == [1, 2, 3, 4]
 
 
@@ -233,7 +236,7 @@ def test_a_load_based_on_an_old_version_is_a_conflict_and_leaves_nothing(dataset
     load(dataset, "load-2", [TWO])
     for base in (0, 1):
         with pytest.raises(Conflict) as caught:
-            dataset.commit(reader([{"id": "late", "n": 9}]), base, record("late", mode), ["id"])
+            commit(dataset, reader([{"id": "late", "n": 9}]), base, record("late", mode), ["id"])
         assert "essai/demandes" in caught.value.message
     assert ids(dataset) == ["load-2", "load-1"]
     assert dataset.delta_version() == 2
@@ -241,22 +244,33 @@ def test_a_load_based_on_an_old_version_is_a_conflict_and_leaves_nothing(dataset
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_rows_that_stop_coming_leave_no_version(dataset: Dataset, mode: str) -> None:
-    def broken():
-        yield pa.RecordBatch.from_pylist([TWO], schema=SCHEMA)
-        raise ValueError("la ligne 2 manque")
-
+def test_a_file_that_is_gone_leaves_no_version(dataset: Dataset, mode: str, tmp_path: Path) -> None:
     load(dataset, "load-1", [ONE])
-    with pytest.raises(StorageError, match="la ligne 2 manque"):
-        dataset.commit(pa.RecordBatchReader.from_batches(SCHEMA, broken()), 1, record("load-2", mode), ["id"])
+    with pytest.raises(SocleError):
+        dataset.commit([DataFile(tmp_path / "gone.parquet", 1)], SCHEMA, 1, record("load-2", mode), ["id"])
     assert ids(dataset) == ["load-1"]
     assert content(dataset, 1) == [ONE]
+
+
+DELETES = Deletes(column="statut", values=["supprimé", "l'autre"])
+STATUS = pa.schema([("id", pa.string()), ("statut", pa.string())])
+
+
+def test_an_upsert_takes_out_the_keys_that_the_source_marks_as_gone(dataset: Dataset) -> None:
+    dataset.create_table(STATUS)
+    first = [{"id": i, "statut": s} for i, s in [("a", "actif"), ("b", None), ("c", "actif"), ("d", "actif")]]
+    commit(dataset, reader(first, STATUS), 0, record("load-1", "upsert"), ["id"])
+    marked = [("a", "supprimé"), ("b", "l'autre"), ("c", None), ("nouveau", "actif"), ("jamais vu", "supprimé")]
+    second = [{"id": i, "statut": s} for i, s in marked]
+    commit(dataset, reader(second, STATUS), 1, record("load-2", "upsert"), ["id"], deletes=DELETES)
+    assert {r["id"]: r["statut"] for r in content(dataset, 2)} == {"c": None, "d": "actif", "nouveau": "actif"}
+    assert content(dataset, 1) == first
 
 
 def test_two_rows_for_one_key_are_refused_by_an_upsert(dataset: Dataset) -> None:
     load(dataset, "load-1", [ONE])
     with pytest.raises(StorageError):
-        dataset.commit(reader([{"id": "a", "n": 5}, {"id": "a", "n": 6}]), 1, record("load-2", "upsert"), ["id"])
+        commit(dataset, reader([{"id": "a", "n": 5}, {"id": "a", "n": 6}]), 1, record("load-2", "upsert"), ["id"])
     assert content(dataset, dataset.delta_version()) == [ONE]
 
 
@@ -267,7 +281,7 @@ def test_two_rows_for_one_key_are_refused_by_an_upsert(dataset: Dataset) -> None
 def test_a_new_column_is_taken_when_asked_and_old_versions_keep_theirs(dataset: Dataset, mode: str) -> None:
     load(dataset, "load-1", [ONE])
     new = {"id": "b", "n": 2, "theme": "paie"}
-    dataset.commit(reader([new], WIDE), 1, record("load-2", mode), ["id"], evolve=True)
+    commit(dataset, reader([new], WIDE), 1, record("load-2", mode), ["id"], evolve=True)
     assert content(dataset, 2) == [ONE | {"theme": None}, new]
     assert content(dataset, 1) == [ONE]
 
@@ -276,13 +290,13 @@ def test_a_new_column_is_taken_when_asked_and_old_versions_keep_theirs(dataset: 
 def test_a_new_column_is_refused_and_not_dropped_when_not_asked(dataset: Dataset, mode: str) -> None:
     load(dataset, "load-1", [ONE])
     with pytest.raises(StorageError):
-        dataset.commit(reader([{"id": "b", "n": 2, "theme": "paie"}], WIDE), 1, record("load-2", mode), ["id"])
+        commit(dataset, reader([{"id": "b", "n": 2, "theme": "paie"}], WIDE), 1, record("load-2", mode), ["id"])
     assert ids(dataset) == ["load-1"]
 
 
 def test_a_replaced_table_has_the_new_columns_only(dataset: Dataset) -> None:
     other = pa.schema([("id", pa.string()), ("n", pa.string())])
     load(dataset, "load-1", [ONE])
-    dataset.commit(reader([{"id": "a", "n": "un"}], other), 1, record("load-2"), ["id"])
+    commit(dataset, reader([{"id": "a", "n": "un"}], other), 1, record("load-2"), ["id"])
     assert content(dataset, 2) == [{"id": "a", "n": "un"}]
     assert content(dataset, 1) == [ONE]

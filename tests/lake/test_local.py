@@ -14,7 +14,7 @@ from flows.lake import Lake
 from flows.lake.datasets import Dataset
 from flows.lake.objects import Objects
 from tests.lake.conftest import local_lake, ordinary_user
-from tests.lake.support import SCHEMA, content, reader, record
+from tests.lake.support import SCHEMA, commit, content, reader, record
 
 DISK = 1 << 20  # bytes
 
@@ -77,11 +77,11 @@ def test_a_download_that_fills_the_disk_leaves_nothing(lake: Lake, small_disk: P
 def test_a_load_that_fills_the_disk_is_a_storage_error_and_no_version(small_disk: Path) -> None:
     dataset = Dataset(local_lake(small_disk / "lake"), "essai", "demandes")
     dataset.create_table(SCHEMA)
-    dataset.commit(reader([{"id": "a", "n": 1}]), 0, record("load-1"), ["id"])
+    commit(dataset, reader([{"id": "a", "n": 1}]), 0, record("load-1"), ["id"])
     rows = [{"id": os.urandom(5000).hex(), "n": n} for n in range(400)]
     for mode in ("replace", "append", "upsert"):
         with pytest.raises(StorageError, match="full") as caught:
-            dataset.commit(reader(rows), 1, record("load-2", mode), ["id"])
+            commit(dataset, reader(rows), 1, record("load-2", mode), ["id"])
         assert "space" in caught.value.hint
     assert [version.load.load_id for version in dataset.history()] == ["load-1"]
     assert content(dataset, 1) == [{"id": "a", "n": 1}]
@@ -92,13 +92,13 @@ def test_a_disk_that_is_full_just_before_the_commit_is_not_taken_for_another_wri
     """With two or three pages left, the data file fits and the commit file may not."""
     dataset = Dataset(local_lake(small_disk / "lake"), "essai", "demandes")
     dataset.create_table(SCHEMA)
-    dataset.commit(reader([{"id": "a", "n": 1}]), 0, record("load-1"), ["id"])
+    commit(dataset, reader([{"id": "a", "n": 1}]), 0, record("load-1"), ["id"])
     with (small_disk / "filler").open("wb") as filler:
         while os.statvfs(small_disk).f_bavail > pages:
             filler.write(bytes(4096))
             filler.flush()
     try:
-        dataset.commit(reader([{"id": "b", "n": 2}]), 1, record("load-2", "append"), ["id"])
+        commit(dataset, reader([{"id": "b", "n": 2}]), 1, record("load-2", "append"), ["id"])
         expected = ["load-2", "load-1"]
     except Conflict as error:
         pytest.fail(f"nobody else wrote: {error}")
@@ -107,7 +107,7 @@ def test_a_disk_that_is_full_just_before_the_commit_is_not_taken_for_another_wri
         assert "free some space" in error.hint
     (small_disk / "filler").unlink()
     assert [version.load.load_id for version in dataset.history()] == expected
-    assert dataset.commit(reader([{"id": "c", "n": 3}]), len(expected), record("load-3", "append"), ["id"]).number == len(expected) + 1
+    assert commit(dataset, reader([{"id": "c", "n": 3}]), len(expected), record("load-3", "append"), ["id"]).number == len(expected) + 1
 
 
 # -- permissions

@@ -15,7 +15,7 @@ from flows.lake.models import Models
 from flows.lake.quarantine import Quarantine
 from flows.settings import Settings
 from tests.lake.servers import Servers, closed_port
-from tests.lake.support import SCHEMA, load, reader, record, scanned, whole_text
+from tests.lake.support import SCHEMA, commit, load, reader, record, scanned, whole_text
 
 ACCESS, SECRET = "AKIDQUATREVINGT", "secret-de-l-essai-0123456789"
 HEADS = {"stat", "bucket_exists", "ensure"}  # HEAD requests: an answer without a body, so without a reason
@@ -54,7 +54,7 @@ def table_acts(lake: Lake) -> dict[str, Callable[[], Any]]:
         "history": dataset.history,
         "delta_version": dataset.delta_version,
         "create_table": lambda: dataset.create_table(SCHEMA),
-        "commit": lambda: dataset.commit(reader([{"id": "a", "n": 1}]), 0, record("load-2"), ["id"]),
+        "commit": lambda: commit(dataset, reader([{"id": "a", "n": 1}]), 0, record("load-2"), ["id"]),
         "version_of": lambda: quarantine.version_of("load-1"),
     }
 

@@ -16,7 +16,7 @@ from flows.lake.models import Models
 from flows.lake.quarantine import Quarantine
 from flows.settings import Settings
 from tests.lake.servers import CUT, LOSE, Remote, Servers
-from tests.lake.support import SCHEMA, commit_model, content, load, reader, record
+from tests.lake.support import SCHEMA, commit, commit_model, content, load, reader, record
 from tests.lake.test_quarantine import refused
 
 pytestmark = pytest.mark.services
@@ -72,7 +72,7 @@ def test_a_load_whose_answer_is_lost_is_in_the_history_or_a_conflict_but_not_bot
     dataset.create_table(SCHEMA)
     proxy.fault(LOSE, "PUT", "_delta_log/00000000000000000001.json")
     try:
-        committed = [dataset.commit(reader([{"id": "a", "n": 1}]), 0, record("load-1", mode), ["id"]).load.load_id]
+        committed = [commit(dataset, reader([{"id": "a", "n": 1}]), 0, record("load-1", mode), ["id"]).load.load_id]
     except Conflict:
         committed = []
     assert [version.load.load_id for version in dataset.history()] == committed

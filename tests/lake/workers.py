@@ -130,14 +130,14 @@ def move_aliases(process: int, lake: Lake, count: int) -> tuple[list[str], int]:
 def commit_loads(process: int, lake: Lake, mode: str, count: int) -> list[tuple[str, str]]:
     """The first load of every process is based on the empty table, the others on the newest version: (load, outcome)."""
     from flows.lake.datasets import Dataset
-    from tests.lake.support import reader, record
+    from tests.lake.support import commit, reader, record
 
     dataset, outcomes = Dataset(lake, "essai", "demandes"), []
     for n in range(count):
         load_id = f"load-{process}-{n}"
         base = dataset.delta_version() if n else 0
         try:
-            version = dataset.commit(reader([{"id": load_id, "n": n}]), base, record(load_id, mode), ["id"])
+            version = commit(dataset, reader([{"id": load_id, "n": n}]), base, record(load_id, mode), ["id"])
             outcomes.append((load_id, f"version {version.number}" if version.number == base + 1 else f"{version.number} on {base}"))
         except Conflict:
             outcomes.append((load_id, "conflict"))

@@ -27,7 +27,7 @@ from flows.steps.retention import Cutoffs, _young_of_others, undeclared
 from flows.steps.rollback import rollback
 from flows.texts import cleanup_summary
 from tests.conftest import csv_text, rows
-from tests.lake.support import MANIFEST, content, load, model_folder, reader, record
+from tests.lake.support import MANIFEST, commit, content, load, model_folder, reader, record
 
 LATER = timedelta(days=400)  # all that nothing refers to is older than any default then
 
@@ -388,9 +388,9 @@ def test_the_oldest_commits_stay_readable_through_a_checkpoint(root):
             load(table, f"load{number}", [{"id": "a", "n": number}])
         table.open().create_checkpoint()
         base = table.delta_version()
-        table.commit(reader([{"id": "b", "n": 9}]), base, record("last", "append"), ["id"])
+        commit(table, reader([{"id": "b", "n": 9}]), base, record("last", "append"), ["id"])
         plan = maintain_dataset(run, "demandes", dry_run=False, cutoffs=everything_old(run))
         assert [v.number for v in plan.versions] == [3, 2, 1]
         assert content(table, 4) == [{"id": "a", "n": 2}, {"id": "b", "n": 9}]
-        commit = json.loads(run.lake.bucket("essai").get(keys.delta_commit("tables/demandes", 5)).splitlines()[0])
-        assert commit["commitInfo"]["socle.expired"] == "[3, 2, 1]"
+        newest = json.loads(run.lake.bucket("essai").get(keys.delta_commit("tables/demandes", 5)).splitlines()[0])
+        assert newest["commitInfo"]["socle.expired"] == "[3, 2, 1]"
