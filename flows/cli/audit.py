@@ -68,19 +68,26 @@ def _reference(text: str, project: str | None) -> str:
 
 
 def _trails(settings: Settings, project: str | None) -> tuple[list[Trail], dict[str, str]]:
-    """Of one project or of all. Of all, those that these keys do not open are named, and the others are read."""
+    """Of one project or of all, also of those whose files are gone and whose buckets these keys list. Of all, those that these
+    keys do not open are named, and the others are read."""
+    from contextlib import suppress
+
     from flows.errors import SocleError
     from flows.lake import Lake, keys
     from flows.lake.trail import Trail
     from flows.validation import project_names, suggest
 
-    names = project_names(settings.root)
-    if project is not None and project not in (known := [*names, keys.COMMON]):
-        raise ConfigurationError(f"there is no project {project!r}", where=str(settings.root / "projects"), hint=suggest(project, known))
+    declared = project_names(settings.root)
+    names = [*declared, keys.COMMON]
+    if project not in names:
+        with suppress(SocleError):  # these keys may not list buckets
+            names += [name for name in Lake(settings).projects() if name not in names]
+    if project is not None and project not in names:
+        raise ConfigurationError(f"there is no project {project!r}", where=str(settings.root / "projects"), hint=suggest(project, names))
     trails, closed = [], {}
-    for name in [project] if project else [*names, keys.COMMON]:
+    for name in [project] if project else names:
         try:
-            lake = Lake(settings.for_project(name) if name != keys.COMMON else settings)
+            lake = Lake(settings.for_project(name) if name in declared else settings)
             trail = Trail(lake, name)
             if not trail.objects.bucket_exists():
                 continue

@@ -59,6 +59,7 @@ def restore(
     from flows.errors import ConfigurationError
     from flows.lake import Lake
     from flows.settings import load_settings
+    from flows.steps.trail import note
 
     settings, store = load_settings(), Store(folder.resolve())
     snapshot, lake = store.load(copy), Lake(settings)
@@ -72,6 +73,7 @@ def restore(
         database.require_empty(url)
     for project, entries in snapshot.buckets.items():
         buckets.restore(project, lake.bucket(project), store, entries, _say)
+        note(lake, project, "restore", parameters={"copy": snapshot.name}, details={"objects": len(entries)})
     if url:
         for _ in store.stream(snapshot.database["sha256"]):
             pass

@@ -43,14 +43,16 @@ def deploy(
     from flows import progress
     from flows.cli.progress_bars import bars
     from flows.deploy.apply import deploy as carry_out
+    from flows.deploy.record import record
 
     found, problems = listed(settings.root, project, settings.image)
     gone = broken(settings.root, found, project)
     with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:
         changes, watched = asyncio.run(carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, advance=advance))
-    _show(changes, watched, problems, dry_run, json)
-    if problems:
-        raise typer.Exit(2)
+    unrecorded = {} if dry_run else record(changes, settings)
+    _show(changes, watched, problems, unrecorded, dry_run, json)
+    if problems or unrecorded:
+        raise typer.Exit(3 if unrecorded else 2)
 
 
 def _write_prefect_yaml(settings: Settings, project: str | None, json: bool) -> None:
@@ -69,14 +71,21 @@ def _write_prefect_yaml(settings: Settings, project: str | None, json: bool) -> 
         typer.echo(f"{path}: {len(found)} deployments")
 
 
-def _show(changes: list[Change], watched: list[AutomationChange], problems: list[Problem], dry_run: bool, json: bool) -> None:
+def _show(
+    changes: list[Change],
+    watched: list[AutomationChange],
+    problems: list[Problem],
+    unrecorded: dict[str, str],
+    dry_run: bool,
+    json: bool,
+) -> None:
     from flows.cli import display
 
     if json:
         kinds = {kind: [c.name for c in changes if c.kind == kind] for kind in (*MARKS, "unchanged")}
         fields = {c.name: c.fields for c in changes if c.kind == "changed"}
         automations = {kind: [c.name for c in watched if c.kind == kind] for kind in ("added", "changed", "removed", "unchanged")}
-        rest = {"automations": automations, "dry_run": dry_run, "problems": [str(p) for p in problems]}
+        rest = {"automations": automations, "dry_run": dry_run, "problems": [str(p) for p in problems], "not_recorded": unrecorded}
         display.as_json({**kinds, "fields": fields, **rest})
         return
     for change in changes:
@@ -95,6 +104,12 @@ def _show(changes: list[Change], watched: list[AutomationChange], problems: list
     typer.echo(("would be: " if dry_run else "") + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     for problem in problems:
         typer.echo(f"not deployed: {problem}", err=True)
+    say_unrecorded(unrecorded)
+
+
+def say_unrecorded(projects: dict[str, str]) -> None:
+    for name, reason in projects.items():
+        typer.echo(f"deployed, but not in the audit trail of {name}: {reason}", err=True)
 
 
 COMMANDS = (deploy,)

@@ -115,12 +115,15 @@ def _start(
     children.wait_until("server", lambda: answers(f"{api}/health"), START_S)
     say("Deployments …")
     from flows import deployments
+    from flows.cli.deploy import say_unrecorded
     from flows.deploy import apply
+    from flows.deploy.record import record
 
     found, problems = deployments.listed(settings.root, image=settings.image)
     for problem in problems:
         typer.echo(f"not deployed: {problem}", err=True)
-    asyncio.run(apply.deploy(found, settings, broken=deployments.broken(settings.root, found)))
+    changes, _ = asyncio.run(apply.deploy(found, settings, broken=deployments.broken(settings.root, found)))
+    say_unrecorded(record(changes, settings))
     say("Worker …")
     start_worker(children, settings, name="local")
     children.wait_until("docs", lambda: answers(f"http://{settings.docs_host}:{settings.docs_port}/"), START_S)

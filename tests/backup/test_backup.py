@@ -18,6 +18,7 @@ from flows.lake import Lake, keys
 from flows.lake.datasets import Dataset
 from flows.lake.models import Models
 from flows.lake.objects import ObjectInfo, Objects
+from flows.lake.trail import Trail, newest
 from flows.settings import Settings, load_settings
 from flows.steps import open_run
 from flows.steps.maintain import maintain_project
@@ -95,6 +96,9 @@ def test_restored_into_an_empty_lake_it_is_the_same_and_goes_on(root: Path, lake
     restored = Lake(settle(other))
     restore(tmp_path / "copies", no_database=True)
     assert versions(restored) == before
+    (entry, *_) = newest([Trail(restored, "essai")], datetime.now(UTC).date() - timedelta(days=1))
+    (copy,) = Store(tmp_path / "copies").names()
+    assert (entry.what, entry.outcome, entry.parameters) == ("restore", "done", {"copy": copy})
     assert run_here().did_nothing
     load_more(other, 150)
     assert versions(restored).keys() > before.keys()

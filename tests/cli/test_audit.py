@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,6 +124,14 @@ def test_a_project_that_never_ran_has_nothing_on_record(socle, root: Path):
     done = socle("audit")
     assert done.code == 0
     assert "Nothing on record" in done.out
+
+
+def test_a_project_whose_file_is_gone_keeps_its_trail(socle, lake):
+    assert socle("promote", "essai/theme@1").code == 0
+    shutil.rmtree(lake / "projects" / "essai")
+    assert [e["what"] for e in records(socle, "essai")] == ["promote"]
+    assert [e["what"] for e in records(socle)] == ["promote"]
+    assert socle("audit", "parti").code == 2
 
 
 def test_neither_prefect_nor_polars_is_imported(modules, lake):
