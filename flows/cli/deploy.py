@@ -27,7 +27,7 @@ def deploy(
     import asyncio
     import os
 
-    from flows.cli.embedded import prefect_environment
+    from flows.cli.embedded import has_notifier, prefect_environment
     from flows.deployments import broken, listed
     from flows.errors import ConfigurationError
     from flows.settings import load_settings
@@ -48,7 +48,9 @@ def deploy(
     found, problems = listed(settings.root, project, settings.image)
     gone = broken(settings.root, found, project)
     with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:
-        changes, watched = asyncio.run(carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, advance=advance))
+        notifier = has_notifier(settings, os.environ["PREFECT_API_URL"])
+        work = carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, notifier=notifier, advance=advance)
+        changes, watched = asyncio.run(work)
     unrecorded = {} if dry_run else record(changes, settings)
     _show(changes, watched, problems, unrecorded, dry_run, json)
     if problems or unrecorded:

@@ -6,6 +6,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from typing import Any
 
 from flows.settings import Settings
 
@@ -36,8 +37,26 @@ def prefect_environment(settings: Settings) -> None:
 def running_server(settings: Settings) -> str | None:
     """API address of a `socle up` on this machine that answers, so that runs show in its UI."""
     try:
-        api = str(json.loads((settings.state_folder / UP_FILE).read_text(encoding="utf-8"))["api"])
+        api = str(_up(settings)["api"])
         with urllib.request.urlopen(f"{api}/health", timeout=2) as answer:  # noqa: S310 - an address that we wrote
             return api if answer.status == 200 else None
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
+    except (OSError, KeyError, urllib.error.URLError):
         return None
+
+
+def has_notifier(settings: Settings, api: str) -> bool:
+    """Whether a notifier goes with that server: only a `socle up` of this machine says that it has none."""
+    up = _up(settings)
+    return up.get("api") != api or bool(up.get("notifier", True))
+
+
+def note_up(settings: Settings, api: str, *, notifier: bool) -> None:
+    (settings.state_folder / UP_FILE).write_text(json.dumps({"api": api, "notifier": notifier}), encoding="utf-8")
+
+
+def _up(settings: Settings) -> dict[str, Any]:
+    try:
+        found = json.loads((settings.state_folder / UP_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -37,7 +37,7 @@ def up(
     import os
 
     from flows.cli import processes
-    from flows.cli.embedded import UP_FILE, prefect_defaults
+    from flows.cli.embedded import UP_FILE, note_up, prefect_defaults
     from flows.cli.worker import Ending, end, environment, stop_on_signals, watch
     from flows.settings import load_settings
 
@@ -54,7 +54,7 @@ def up(
     stop_on_signals()
     try:
         _start(children, settings, api, port, profile, companions, json)
-        note.write_text(f'{{"api": "{api}"}}', encoding="utf-8")
+        note_up(settings, api, notifier="notify" in companions)
         _say(settings, port, json)
         watch(children)
     except Ending as ending:
@@ -122,7 +122,8 @@ def _start(
     found, problems = deployments.listed(settings.root, image=settings.image)
     for problem in problems:
         typer.echo(f"not deployed: {problem}", err=True)
-    changes, _ = asyncio.run(apply.deploy(found, settings, broken=deployments.broken(settings.root, found)))
+    broken = deployments.broken(settings.root, found)
+    changes, _ = asyncio.run(apply.deploy(found, settings, broken=broken, notifier="notify" in companions))
     say_unrecorded(record(changes, settings))
     say("Worker …")
     start_worker(children, settings, name="local")

@@ -25,9 +25,11 @@ async def deploy(
     only: str | None = None,
     broken: set[str] | None = None,
     dry_run: bool = False,
+    notifier: bool = True,
     advance: Callable[[float], None] = lambda count: None,
 ) -> tuple[list[Change], list[AutomationChange]]:
-    """Make the server match the list, and say what that changed. What the server watches is the same for all projects.
+    """Make the server match the list, and say what that changed. With `only`, what all projects share (limits, what the server
+    watches) is made if it is missing, and otherwise left as it is. Without a `notifier`, nothing calls it.
 
     Raises: SystemFailure if the server does not answer or does not take a change. What was changed before stays; run again.
     """
@@ -38,12 +40,12 @@ async def deploy(
     try:
         async with get_client() as client:
             changes = await plan(client, wanted, only, broken or set())
-            watched = await automations.plan(client, settings)
+            watched = await automations.plan(client, settings, notifier=notifier, keep=only is not None)
             if not dry_run:
                 await places.prepare(client, changes, limits(settings), keep=only is not None)
                 await _carry_out(client, changes, advance)
                 await places.tidy(client, changes)
-                await automations.carry_out(client, settings, watched)
+                await automations.carry_out(client, settings, watched, notifier=notifier, keep=only is not None)
             return changes, watched
     except (httpx.HTTPError, PrefectException) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__

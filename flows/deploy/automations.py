@@ -51,26 +51,29 @@ class AutomationChange:
     present: Automation | None = None
 
 
-async def plan(client: PrefectClient, settings: Settings) -> list[AutomationChange]:
-    """Compare the list below with the server."""
-    block = await _block_id(client, settings, make=False)
+async def plan(client: PrefectClient, settings: Settings, *, notifier: bool, keep: bool) -> list[AutomationChange]:
+    """Compare the list below with the server. `notifier`: there is one to tell. `keep`: only add what is missing, since
+    one project is deployed, and these are of all."""
+    block = await _block_id(client, settings, keep=keep)
     present = {each.name: each async for each in _ours(client)}
     changes = []
-    for wanted in automations(settings, block):
+    for wanted in automations(settings, block, notifier):
         there = present.pop(wanted.name, None)
         if there is None:
             changes.append(AutomationChange("added", wanted.name, wanted=wanted))
             continue
-        differ = [name for name in ("description", "trigger", "actions") if getattr(wanted, name) != getattr(there, name)]
+        differ = [name for name in ("description", "trigger", "actions") if not keep and getattr(wanted, name) != getattr(there, name)]
         changes.append(AutomationChange("changed" if differ else "unchanged", wanted.name, differ, wanted, there))
-    return changes + [AutomationChange("removed", name, present=there) for name, there in present.items()]
+    return changes + [AutomationChange("removed", name, present=there) for name, there in present.items() if not keep]
 
 
-async def carry_out(client: PrefectClient, settings: Settings, changes: list[AutomationChange]) -> None:
+async def carry_out(client: PrefectClient, settings: Settings, changes: list[AutomationChange], *, notifier: bool, keep: bool) -> None:
     if all(change.kind == "unchanged" for change in changes):
         return
-    block = await _block_id(client, settings, make=True)
-    wanted = {each.name: each for each in automations(settings, block)}
+    block = await _block_id(client, settings, keep=keep)
+    if block is None and notifier:
+        block = await _make_block(client, settings)
+    wanted = {each.name: each for each in automations(settings, block, notifier)}
     for change in changes:
         if change.kind == "added":
             await client.create_automation(wanted[change.name])
@@ -81,7 +84,7 @@ async def carry_out(client: PrefectClient, settings: Settings, changes: list[Aut
             await client.delete_automation(change.present.id)
 
 
-def automations(settings: Settings, block: Any) -> list[AutomationCore]:
+def automations(settings: Settings, block: Any, notifier: bool) -> list[AutomationCore]:
     """The list. `block`: id of the webhook to the notifier; None: there is none yet, which is a change of its own."""
     from uuid import UUID
 
@@ -96,7 +99,7 @@ def automations(settings: Settings, block: Any) -> list[AutomationCore]:
         return AutomationCore(name=f"Socle : {name}", description=description, tags=[TAG], trigger=trigger, actions=[action])
 
     late, lost = timedelta(minutes=settings.late_after_min), timedelta(minutes=settings.lost_after_min)
-    return [
+    tells = [
         one("exécution échouée", "Prévient.", _when("Failed", "TimedOut"), tell("failed")),
         one("exécution interrompue", "Prévient.", _when("Crashed"), tell("crashed")),
         one(
@@ -105,6 +108,8 @@ def automations(settings: Settings, block: Any) -> list[AutomationCore]:
             _without([RUN + "Late"], [*ENDED, RUN + "Pending", RUN + "Running", RUN + "Scheduled"], late, _in_our_pools()),
             tell("late"),
         ),
+    ]
+    closes = [
         one(
             "exécution sans signe de vie",
             f"Clôt une exécution qui n'a donné aucun signe de vie depuis {settings.lost_after_min:g} minutes.",
@@ -118,6 +123,7 @@ def automations(settings: Settings, block: Any) -> list[AutomationCore]:
             ChangeFlowRunState(state=StateType.CANCELLED, name="Cancelled", message=NOT_CANCELLED, force=False),
         ),
     ]
+    return (tells if notifier else []) + closes
 
 
 def _when(*states: str) -> EventTrigger:
@@ -165,17 +171,23 @@ async def _ours(client: PrefectClient) -> Any:
             yield each
 
 
-async def _block_id(client: PrefectClient, settings: Settings, *, make: bool) -> Any:
-    """Of the webhook to the notifier, if it says what it should."""
-    from prefect.blocks.webhook import Webhook
+async def _block_id(client: PrefectClient, settings: Settings, *, keep: bool) -> Any:
+    """Of the webhook to the notifier, if it says what it should; with `keep`, whatever it says."""
     from prefect.exceptions import ObjectNotFound
 
-    url = f"{settings.notifier}/prefect"
-    if make:
-        webhook = Webhook(url=url, headers={"content-type": "application/json"})  # type: ignore[arg-type]
-        return await webhook.asave(BLOCK, overwrite=True, client=client)
     try:
         there = await client.read_block_document_by_name(BLOCK, "webhook", include_secrets=True)
     except ObjectNotFound:
         return None
-    return there.id if there.data.get("url") == url else None
+    return there.id if keep or there.data.get("url") == _address(settings) else None
+
+
+async def _make_block(client: PrefectClient, settings: Settings) -> Any:
+    from prefect.blocks.webhook import Webhook
+
+    webhook = Webhook(url=_address(settings), headers={"content-type": "application/json"})  # type: ignore[arg-type]
+    return await webhook.asave(BLOCK, overwrite=True, client=client)
+
+
+def _address(settings: Settings) -> str:
+    return f"{settings.notifier}/prefect"

@@ -19,7 +19,8 @@ AT_ONCE = 3
 async def prepare(client: PrefectClient, changes: list[Change], limits: dict[str, Limit], *, keep: bool) -> None:
     """Pools, queues and limits that the deployments need, before they are made. `keep`: there are others that need theirs, too."""
     for name, limit in limits.items():
-        await client.upsert_global_concurrency_limit_by_name(name, limit.places, limit.freed_per_s)
+        if not (keep and await _has_limit(client, name)):
+            await client.upsert_global_concurrency_limit_by_name(name, limit.places, limit.freed_per_s)
     wanted = _wanted(changes)
     for on in sorted({"process", *(on for _, on in wanted)}):
         await _pool(client, on, _images(changes, on), keep)
@@ -95,6 +96,16 @@ async def _pool(client: PrefectClient, on: str, images: list[str], keep: bool) -
     template = pools.template(on, images)
     if present.base_job_template != template:
         await client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+
+
+async def _has_limit(client: PrefectClient, name: str) -> bool:
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        await client.read_global_concurrency_limit_by_name(name)
+    except ObjectNotFound:
+        return False
+    return True
 
 
 async def _queues(client: PrefectClient, on: str) -> dict[str, Any]:

@@ -329,3 +329,32 @@ def test_times_and_the_address_of_the_notifier_are_those_of_whoever_deploys(
     (block,) = api("block_documents/filter", {"include_secrets": True})
     assert block["data"]["url"] == "http://notifier:4203/prefect"
     assert deploy()["automations"]["unchanged"] == WATCHED
+
+
+def test_whoever_deploys_one_project_changes_nothing_that_all_share(
+    api: Api, deploy: Deploy, unwatched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deploy("essai")["automations"]["added"] == WATCHED, "what is missing is made"
+    deploy()
+    before = automations(api), api("block_documents/filter", {"include_secrets": True}), api("v2/concurrency_limits/gpu")
+    monkeypatch.setenv("SOCLE_LATE_AFTER_MIN", "30")
+    monkeypatch.setenv("SOCLE_NOTIFY_URL", "http://elsewhere:4203")
+    monkeypatch.setenv("SOCLE_GPUS", "4")
+    api(f"automations/{before[0][WATCHED[0]]['id']}", method="DELETE")
+    assert deploy("essai")["automations"] == {"added": WATCHED[:1], "changed": [], "removed": [], "unchanged": WATCHED[1:]}
+    after = automations(api), api("block_documents/filter", {"include_secrets": True}), api("v2/concurrency_limits/gpu")
+    assert after[1:] == before[1:]
+    assert after[0][WATCHED[0]]["actions"] == before[0][WATCHED[0]]["actions"], "it tells the notifier that is there"
+
+
+def test_a_server_without_a_notifier_calls_none(api: Api, deploy: Deploy, unwatched: None, root: Path) -> None:
+    deploy()
+    (root / ".socle").mkdir(exist_ok=True)
+    up = root / ".socle" / "up.json"
+    up.write_text(json.dumps({"api": api.url, "notifier": False}), encoding="utf-8")  # type: ignore[attr-defined]
+    done = deploy()["automations"]
+    assert (sorted(done["removed"]), done["unchanged"], done["added"]) == (sorted(WATCHED[:3]), WATCHED[3:], [])
+    assert sorted(automations(api)) == sorted(WATCHED[3:])
+    assert deploy("essai")["automations"]["unchanged"] == WATCHED[3:]
+    up.write_text(json.dumps({"api": "http://127.0.0.1:1/api", "notifier": False}), encoding="utf-8")
+    assert deploy()["automations"]["added"] == WATCHED[:3], "what is known of another server does not count"
