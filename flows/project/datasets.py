@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from flows.project.base import ColumnType, Name, Strict
+from flows.project.base import Name, Strict
+from flows.project.columns import Column, as_column
 from flows.project.formats import Format
 from flows.project.sources import Source
-
-
-class Column(Strict):
-    """A declared column. `name: string` is short for `name: {type: string}`."""
-
-    type: ColumnType
-    required: bool = Field(False, description="A row without a value here is refused.")
-    title: str = ""
-
-
-def _as_column(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
 
 
 class Deletes(Strict):
@@ -51,7 +40,7 @@ class Dataset(Strict):
     key: list[str] = Field(default_factory=list, description="Columns that identify a row for ever.")
     mode: Literal["replace", "append", "upsert", "snapshot"] = "replace"
     deletes: Deletes | None = Field(default=None, description="Of an upsert: which rows say that their key is gone.")
-    columns: dict[str, Annotated[Column, BeforeValidator(_as_column)]] = Field(min_length=1)
+    columns: dict[str, Annotated[Column, BeforeValidator(as_column)]] = Field(min_length=1)
     on_drift: Literal["refuse", "evolve", "quarantine"] = "refuse"
     expectations: list[str] = Field(default_factory=list, description="Suites, relative to expectations/.")
     on_failure: Literal["block", "quarantine", "warn"] = "block"
@@ -67,6 +56,7 @@ class Dataset(Strict):
         for name in self.key:
             if name not in self.columns:
                 raise ValueError(f"key: {name!r} is not one of the columns ({', '.join(self.columns)})")
+        self._sources_are_one_each()
         if self.mode == "upsert" and not self.key:
             raise ValueError("mode: upsert needs a key")
         if self.mode == "snapshot" and not self.key:
@@ -79,3 +69,11 @@ class Dataset(Strict):
         if reserved:
             raise ValueError(f"columns: {', '.join(reserved)}: names that begin with two underscores are reserved")
         return self
+
+    def _sources_are_one_each(self) -> None:
+        taken: dict[str, str] = {}
+        for name, column in self.columns.items():
+            origin = column.source or name
+            if origin in taken:
+                raise ValueError(f"columns: {taken[origin]} and {name} are both read from {origin!r}")
+            taken[origin] = name

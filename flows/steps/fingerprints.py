@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.lake.raw import RawFile
-from flows.project import Dataset, Model, Project, TfidfCandidate, TransformerCandidate
+from flows.project import Column, Dataset, Model, Project, TfidfCandidate, TransformerCandidate
 from flows.quality.suites import QUALITY_REVISION, Suite
 
 INGEST_REVISION = "1"
@@ -26,7 +26,7 @@ def digest(value: Any) -> str:
 
 def ingest_parts(project: Project, dataset: Dataset, files: list[RawFile]) -> Parts:
     """raw, source, format, columns, mode, transform."""
-    columns = {n: (c.type, c.required) for n, c in dataset.columns.items()}
+    columns = {n: _column(c) for n, c in dataset.columns.items()}
     return {
         "raw": digest([f.sha256 for f in files]),
         "source": digest(dataset.source.model_dump()),
@@ -36,6 +36,12 @@ def ingest_parts(project: Project, dataset: Dataset, files: list[RawFile]) -> Pa
         "transform": _transform(project.folder, dataset.transform),
         "revision": INGEST_REVISION,
     }
+
+
+def _column(column: Column) -> list[Any]:
+    """Its title does not count, and what is not declared is as if it did not exist."""
+    written = column.model_dump(exclude={"type", "required", "title"}, exclude_none=True)
+    return [column.type, column.required, *([written] if written else [])]
 
 
 def _transform(folder: Path, transform: str | None) -> str:

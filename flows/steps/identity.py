@@ -89,9 +89,9 @@ def canonical(column: str, found: Any, declared: Dataset) -> pl.Expr:
     """A column's values as text: as its declared type reads them, else as they are."""
     import polars as pl
 
-    kind = declared.columns[column].type if column in declared.columns else "string"
+    as_declared = declared.columns.get(column, contract.TEXT)
     plain = pl.col(column).cast(pl.String, strict=False)
-    return pl.coalesce(contract.convert(pl.col(column), found, kind).cast(pl.String), plain).str.strip_chars().alias(column)
+    return pl.coalesce(contract.convert(pl.col(column), found, as_declared).cast(pl.String), plain).str.strip_chars().alias(column)
 
 
 class LeftOut:

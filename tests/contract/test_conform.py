@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows import contract
 from flows.contract import FILE, ROW
-from flows.project import Dataset
+from flows.project import Column, Dataset
 
 KINDS = ("string", "integer", "number", "boolean", "date", "datetime")
 
@@ -31,7 +31,7 @@ def batch(columns):
 def convert(values, kind, dtype=None):
     """Values of one column after conversion; None where it is refused or empty."""
     frame = pl.DataFrame({"v": pl.Series(values, dtype=dtype)})
-    return frame.select(contract.convert(pl.col("v"), frame.schema["v"], kind)).to_series().to_list()
+    return frame.select(contract.convert(pl.col("v"), frame.schema["v"], Column(type=kind))).to_series().to_list()
 
 
 # ---- text -> types ------------------------------------------------------------------------------------------------
@@ -48,6 +48,10 @@ def convert(values, kind, dtype=None):
         ("number", "1e-3", 0.001),
         ("boolean", "True", True),
         ("boolean", "0", False),
+        ("boolean", "oui", True),
+        ("boolean", " NON ", False),
+        ("boolean", "Faux", False),
+        ("boolean", "O", True),
         ("date", "2024-02-29", date(2024, 2, 29)),
         ("datetime", "2024-01-31T10:20:30", datetime(2024, 1, 31, 10, 20, 30, tzinfo=UTC)),
         ("datetime", "2024-01-31 10:20:30", datetime(2024, 1, 31, 10, 20, 30, tzinfo=UTC)),
@@ -69,7 +73,7 @@ def test_text_that_fits(kind, text, value):
         ("integer", "douze"),
         ("number", "1,5"),
         ("number", "1.2.3"),
-        ("boolean", "oui"),
+        ("boolean", "peut-être"),
         ("boolean", "2"),
         ("date", "31/01/2024"),
         ("date", "2024-02-30"),
@@ -131,7 +135,7 @@ def test_times_of_another_zone_are_the_same_moment():
     moment = datetime(2024, 7, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     series = pl.Series([moment]).dt.convert_time_zone("Europe/Paris")
     frame = pl.DataFrame({"v": series})
-    assert frame.select(contract.convert(pl.col("v"), frame.schema["v"], "datetime")).item() == moment
+    assert frame.select(contract.convert(pl.col("v"), frame.schema["v"], Column(type="datetime"))).item() == moment
 
 
 @pytest.mark.parametrize(
