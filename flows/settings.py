@@ -6,11 +6,13 @@ read from the file that the same name with `_FILE` gives. What describes one pro
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import ConfigurationError
@@ -58,10 +60,39 @@ class Settings(BaseSettings):
     credentials_folder: Path | None = None
     """Holds `<project>/<name>`: what `credentials: <name>` of a source means (flows/sources/credentials.py)."""
 
+    http_allowed: str = ""
+    """Hosts (`host`, `host:port`, `.domain`) and networks, separated by commas, that HTTP sources may reach besides public ones."""
+    http_proxy: SecretStr = SecretStr("")
+    """`http://[user:password@]host:port` that HTTP sources go through, those of `http_allowed` apart. HTTP_PROXY is not read."""
+    http_ca_file: Path | None = None
+    """PEM file of authorities that HTTP sources trust besides the usual ones."""
+    http_connect_timeout_s: float = Field(10.0, gt=0)
+    http_read_timeout_s: float = Field(60.0, gt=0)
+    http_total_timeout_s: float = Field(14_400.0, gt=0)
+    """For one file, with every try and pause."""
+    http_retries: int = Field(4, ge=0, le=100)
+    """Attempts after the first, with exponential back-off; one that brought at least a megabyte of a file does not count."""
+    http_backoff_s: float = Field(0.5, gt=0)
+    """The first pause."""
+    http_retry_after_s: float = Field(300.0, ge=0)
+    """Longest pause that a server may ask for; beyond it, the run fails."""
+    http_max_redirects: int = Field(8, ge=0, le=50)
+    http_max_gb: float = Field(20.0, gt=0)
+    """Largest file that HTTP sources take, as sent and as decoded."""
+    http_page_mb: int = Field(32, gt=0)
+    """Largest page of an API."""
+    rest_max_pages: int = Field(10_000, gt=0)
+    rest_max_rows: int = Field(10_000_000, gt=0)
+    """Most pages and rows of one load of a paginated API: beyond them the load is refused, never cut."""
+    datagouv_url: str = "https://www.data.gouv.fr"
+    """Where the API of data.gouv.fr is."""
+
     npm_timeout_s: float = Field(300.0, gt=0)
     """Longest time for one call of the npm client."""
     max_record_mb: int = Field(512, gt=0)
     """Largest source file that may be read as one single JSON document (no `records` path)."""
+    csv_max_record_mb: float = Field(64.0, gt=0)
+    """Longest record of a CSV file; a longer one is refused, and so is a quote that is not closed within as much."""
     batch_rows: int = Field(20_000, gt=0)
     """Rows in one batch between parsing and the spilled Parquet file."""
 
@@ -169,6 +200,24 @@ class Settings(BaseSettings):
                 raise ValueError(f"SOCLE_STORAGE is {self.storage} but {names} (or ..._FILE) is not set")
             return self
         raise ValueError(f"SOCLE_STORAGE: {self.storage!r} is neither s3://<prefix> nor file:///<absolute folder>")
+
+    @field_validator("http_allowed")
+    @classmethod
+    def _check_allowed(cls, value: str) -> str:
+        for entry in (e.strip() for e in value.split(",") if e.strip()):
+            if "/" in entry:
+                ip_network(entry, strict=False)  # its ValueError says what is wrong
+            elif not re.fullmatch(r"(\*?\.)?[\w-]+(\.[\w-]+)*(:\d+)?|[\[\]0-9a-fA-F:.]+", entry):
+                raise ValueError(f"{entry!r} is neither a host, .domain, address nor network")
+        return value
+
+    @field_validator("http_proxy")
+    @classmethod
+    def _check_proxy(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("not of the form http://host:port")
+        return value
 
     @model_validator(mode="after")
     def _check_principal(self) -> Settings:

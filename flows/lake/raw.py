@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flows.errors import NotFound, StorageError
 from flows.lake import keys
@@ -101,12 +102,39 @@ class RawStore:
     def pin(self, address: str, file: RawFile) -> None:
         self.objects.put(keys.raw_pin(self.dataset, _digest(address)), _json({"address": address, "sha256": file.sha256}))
 
+    def remember(self, address: str, file: RawFile, marks: dict[str, Any]) -> None:
+        """What an address gave last, and what tells whether it still does (an ETag, a checksum). Never a secret."""
+        said = {"address": file.source, "sha256": file.sha256, "name": file.name, "size": file.size, "marks": marks}
+        self.objects.put(keys.raw_pin(self.dataset, _digest(address)), _json(said))
+
+    def recall(self, address: str) -> tuple[RawFile, dict[str, Any]] | None:
+        """None if nothing is remembered of the address, or its bytes are not known any more."""
+        try:
+            said = json.loads(self.objects.get(keys.raw_pin(self.dataset, _digest(address))))
+        except NotFound:
+            return None
+        if "marks" not in said or self.known(said["sha256"]) is None:
+            return None
+        return RawFile(said["sha256"], said["name"], said["size"], said["address"]), said["marks"]
+
     def pinned(self, address: str) -> RawFile | None:
         try:
             pin = json.loads(self.objects.get(keys.raw_pin(self.dataset, _digest(address))))
         except NotFound:
             return None
         return self.known(pin["sha256"])
+
+    # What a source remembers to ask less the next time. Losing it costs time, and nothing else.
+
+    def notes(self, name: str) -> dict[str, Any]:
+        try:
+            found = json.loads(self.objects.get(keys.raw_pin(self.dataset, f"notes-{name}")))
+        except (NotFound, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def note(self, name: str, notes: dict[str, Any]) -> None:
+        self.objects.put(keys.raw_pin(self.dataset, f"notes-{name}"), _json(notes))
 
 
 def _sidecar(file: RawFile) -> dict[str, object]:

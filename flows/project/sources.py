@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from flows.project.base import Strict
+from flows.project.store_sources import DltSource, S3Source, SqlSource
+from flows.project.web_sources import DataGouvSource, HttpSource, RestSource
 
 
 class FileSource(Strict):
@@ -25,4 +27,6 @@ class NpmSource(Strict):
     member: str = Field(description="Path of the file inside the package.")
 
 
-Source = Annotated[FileSource | NpmSource, Field(discriminator="type")]
+Source = Annotated[
+    FileSource | NpmSource | HttpSource | DataGouvSource | RestSource | S3Source | SqlSource | DltSource, Field(discriminator="type")
+]
