@@ -61,6 +61,8 @@ class Dataset(Strict):
             raise ValueError("mode: upsert needs a key")
         if self.mode == "snapshot" and not self.key:
             raise ValueError("mode: snapshot needs a key: without one nobody can tell which row became which")
+        if getattr(self.source, "incremental", False) and self.mode not in ("append", "upsert"):
+            raise ValueError(f"mode: {self.mode} takes each load for the whole picture; a source of what is new has none")
         if self.deletes and self.mode != "upsert":
             raise ValueError("deletes: only for mode: upsert (a full picture says by itself what is gone)")
         if self.deletes and self.deletes.column not in self.columns:
