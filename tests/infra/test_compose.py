@@ -69,6 +69,15 @@ def test_every_service_is_closed(name: str) -> None:
         assert service["networks"], "no service is in the default network"
 
 
+def test_where_programs_of_our_image_write_is_writable() -> None:
+    """The root is read-only, the home folder with it: without another place for its cache, npm fails."""
+    dockerfile = (REPOSITORY / "infra" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^ENV .*\bnpm_config_cache=/tmp/", dockerfile, re.MULTILINE)
+    for name, service in SERVICES.items():
+        if service["image"].startswith("socle:"):
+            assert any(mount.startswith("/tmp:") for mount in service["tmpfs"]), name
+
+
 @each
 def test_every_image_is_pinned(name: str) -> None:
     assert re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9]+)?(@sha256:[0-9a-f]{64})?", SERVICES[name]["image"])
