@@ -114,6 +114,19 @@ def alias_move(model: str, number: int) -> str:
     return f"{aliases(model)}{ALIAS_TOP - number:010d}.json"
 
 
+def corrections(dataset: str) -> str:
+    return f"corrections/{dataset}/"
+
+
+def corrections_of(dataset: str, sha256: str) -> str:
+    """Of the rows of one raw file."""
+    return f"{corrections(dataset)}{sha256}/"
+
+
+def correction(dataset: str, sha256: str, number: int) -> str:
+    return f"{corrections_of(dataset, sha256)}{number:06d}.json"
+
+
 ERASURES = "erasures/"
 
 

@@ -38,6 +38,9 @@ class LoadRecord:
     """After a rollback: the parts of the load that was undone. The same load is not done again."""
     erasure: dict[str, Any] = field(default_factory=dict)
     """For a version that a person's rows were taken out of: `subject` (the hash of whom), `instead_of` (version number), `rows`."""
+    replayed: dict[str, Any] = field(default_factory=dict)
+    """For a version that refused rows came in with: how many were tried (`rows`), a digest of their `ids`, the Delta version of the
+    `quarantine` that they were in. Each has a line of this load in the quarantine."""
 
     reading: dict[str, Any] = field(default_factory=dict)
     """How the files were read: `format` (with nothing left out) and `columns` (their conventions). Later files are read the same."""
@@ -50,15 +53,28 @@ class LoadRecord:
         return self.held or self.parts
 
     def to_metadata(self) -> dict[str, str]:
+        """Raises: AssertionError if the counts do not add up: no commit is made then."""
+        check_counts(self.rows)
         return {PREFIX + k: v if isinstance(v, str) else json.dumps(v) for k, v in asdict(self).items()}
 
     @classmethod
     def from_metadata(cls, commit: dict[str, Any]) -> LoadRecord:
         plain = {k.removeprefix(PREFIX): v for k, v in commit.items() if k.startswith(PREFIX)}
-        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held", "erasure", "reading", "source_state"):
+        for name in ("parts", "raw", "rows", "quarantine_version", "rollback", "held", "erasure", "replayed", "reading", "source_state"):
             if name in plain:
                 plain[name] = json.loads(plain[name])
         return cls(**{k: v for k, v in plain.items() if k in cls.__dataclass_fields__})
+
+
+def check_counts(rows: dict[str, int]) -> None:
+    """Rows read = rows kept + rows refused + rows of people who were erased.
+
+    Raises: AssertionError if not: a row would be lost, or be there twice.
+    """
+    if not {"read", "kept", "refused"} <= set(rows):
+        return
+    if rows["read"] != rows["kept"] + rows["refused"] + rows.get("erased", 0):
+        raise AssertionError(f"the rows of a load do not add up: {rows}")
 
 
 @dataclass(frozen=True)
