@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     """Longest time for one call of the npm client."""
     max_record_mb: int = Field(512, gt=0)
     """Largest source file that may be read as one single JSON document (no `records` path)."""
+    unpack_max_gb: float = Field(50.0, gt=0)
+    """What one received archive or workbook may unpack to."""
+    unpack_max_ratio: float = Field(1000.0, gt=1)
+    """How many times its own size that may be."""
+    unpack_max_files: int = Field(100_000, gt=0)
+    """Files in one archive, those in archives inside it counted."""
     csv_max_record_mb: float = Field(64.0, gt=0)
     """Longest record of a CSV file; a longer one is refused, and so is a quote that is not closed within as much."""
     batch_rows: int = Field(20_000, gt=0)
