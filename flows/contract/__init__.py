@@ -8,8 +8,10 @@ commas, the order of a date's parts, words for yes and no) is declared, or found
 from __future__ import annotations
 
 from flows.contract.conform import TEXT, conform, origins, refused_rows, required_columns
-from flows.contract.convert import convert, strict
-from flows.contract.drift import Drift, drift
+from flows.contract.conventions import conflicts, find_conventions, merged
+from flows.contract.convert import convert, has_decimal_comma, strict
+from flows.contract.drift import Drift, drift, settle
+from flows.contract.propose import Proposal, propose
 from flows.contract.types import FILE, ROW, arrow_schema, as_text, frame_of_records, polars_type
 
 __all__ = [
@@ -17,15 +19,22 @@ __all__ = [
     "ROW",
     "TEXT",
     "Drift",
+    "Proposal",
     "arrow_schema",
     "as_text",
+    "conflicts",
     "conform",
     "convert",
     "drift",
+    "find_conventions",
     "frame_of_records",
+    "has_decimal_comma",
+    "merged",
     "origins",
     "polars_type",
+    "propose",
     "refused_rows",
     "required_columns",
+    "settle",
     "strict",
 ]

@@ -54,6 +54,10 @@ def strict(column: Column, convention: Convention | None = None) -> tuple[pl.Dat
     return None, lambda value: value.map_batches(lambda s: _read_all(s, reading), return_dtype=target, is_elementwise=True)
 
 
+def has_decimal_comma(column: Column, convention: Convention | None = None) -> bool:
+    return settled(column, convention).decimal == ","
+
+
 def read(text: pl.Series, reading: Reading) -> pl.Series:
     """What Polars reads itself first, and what is left patiently. Empty texts are no values."""
     import polars as pl

@@ -41,16 +41,16 @@ class Column(Strict):
     found in the first file, reported, and then kept."""
 
     type: ColumnType
-    required: bool = Field(False, description="A row without a value here is refused.")
+    required: bool = Field(default=False, description="A row without a value here is refused.")
     title: str = ""
-    source: str | None = Field(None, description="The column's name in the file, if it is another.")
-    decimal: Literal[",", "."] | None = Field(None, description="The mark before the decimals.")
-    thousands: Literal[".", ","] | None = Field(None, description="A mark between groups of three digits, beside spaces and apostrophes.")
-    unit: str | None = Field(None, min_length=1, description="What may follow a number and is left out: €, %, kg ...")
-    format: str | list[str] | None = Field(None, description="Of dates and times: %d/%m/%Y, or several, tried in this order.")
-    true: OptionalWords = Field(None, description="Words that mean yes.")
-    false: OptionalWords = Field(None, description="Words that mean no.")
-    missing: OptionalWords = Field(None, description="Texts that stand for no value: NA, -, nd ...")
+    source: str | None = Field(default=None, description="The column's name in the file, if it is another.")
+    decimal: Literal[",", "."] | None = Field(default=None, description="The mark before the decimals.")
+    thousands: Literal[".", ","] | None = Field(default=None, description="A mark between groups of three digits, beside spaces and apostrophes.")
+    unit: str | None = Field(default=None, min_length=1, description="What may follow a number and is left out: €, %, kg ...")
+    format: str | list[str] | None = Field(default=None, description="Of dates and times: %d/%m/%Y, or several, tried in this order.")
+    true: OptionalWords = Field(default=None, description="Words that mean yes.")
+    false: OptionalWords = Field(default=None, description="Words that mean no.")
+    missing: OptionalWords = Field(default=None, description="Texts that stand for no value: NA, -, nd ...")
 
     @model_validator(mode="before")
     @classmethod
