@@ -207,7 +207,7 @@ class Web:
     def _follow(self, address: str, location: str) -> str:
         try:
             target = httpx.URL(address).join(location)
-        except (httpx.InvalidURL, ValueError):
+        except (httpx.InvalidURL, ValueError, UnicodeError):
             raise SourceRefused("the server redirects to what is no address", where=shown(address)) from None
         why = None
         if target.scheme not in PORTS or not target.host:
@@ -300,10 +300,9 @@ def _transport_errors(address: str) -> Iterator[None]:
     except httpcore.TimeoutException as error:
         raise Transient(f"no answer in time ({_words(error)})") from None
     except (httpcore.NetworkError, httpcore.RemoteProtocolError, httpcore.ProxyError, ssl.SSLError) as error:
-        cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLCertVerificationError) else error
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if distrust := _distrust(error):
             raise SystemFailure(
-                f"the server's certificate is not trusted: {cause.verify_message}",
+                f"the server's certificate is not trusted: {distrust.verify_message}",
                 where=shown(address),
                 hint="if its authority is one of yours, name its certificate in SOCLE_HTTP_CA_FILE",
             ) from None
@@ -312,6 +311,12 @@ def _transport_errors(address: str) -> Iterator[None]:
         raise ConfigurationError(
             "the request cannot be sent: a header is wrong", where=shown(address), hint="check source.headers"
         ) from None
+
+
+def _distrust(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _words(error: BaseException) -> str:

@@ -175,7 +175,7 @@ def _total(answer: Answer) -> int | None:
 
 def _validator(headers: httpx.Headers) -> str:
     """What If-Range may hold: a strong ETag, or a time at which the file was not still changing."""
-    etag = headers.get("etag", "")
+    etag = str(headers.get("etag", ""))
     if etag.startswith('"') and etag.endswith('"') and len(etag) > 2:
         return etag
     return "" if etag else _settled(headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from email.message import Message
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -57,17 +56,16 @@ def safe(text: str) -> str:
 
 def _disposition(text: str) -> str:
     """`filename*` (RFC 8187) before `filename`. Servers write it wrong in many ways: then it says nothing."""
-    if not text:
-        return ""
-    message = Message()
-    try:
-        message["content-disposition"] = text.encode("latin-1", "replace").decode("latin-1").replace("\r", " ").replace("\n", " ")
-        found = message.get_filename("")
-        if found and not re.search(r"filename\*", text, re.IGNORECASE):
-            found = _utf8(found)
-        return found.strip()
-    except (ValueError, LookupError, UnicodeError, TypeError):
-        return ""
+    if extended := re.search(r"filename\*\s*=\s*([\w-]+)'[\w-]*'([^\s;\"]+)", text, re.IGNORECASE | re.ASCII):
+        try:
+            return unquote(extended[2], encoding=extended[1], errors="strict")
+        except (LookupError, UnicodeError):
+            pass
+    quoted = re.search(r'filename\s*=\s*"((?:[^"\\]|\\.)*)"', text, re.IGNORECASE)
+    if quoted:
+        return _utf8(quoted[1].replace('\\"', '"'))
+    bare = re.search(r"filename\s*=\s*([^\s;]+)", text, re.IGNORECASE)
+    return _utf8(bare[1]) if bare else ""
 
 
 def _utf8(text: str) -> str:
