@@ -11,7 +11,7 @@ from prefect.runtime import deployment
 from pydantic import ConfigDict, ValidationError, create_model
 
 from flows.deployments import FORM
-from flows.errors import BadParameter, Refused
+from flows.errors import BadParameter
 
 FRENCH = {
     "missing": "il faut une valeur",
@@ -80,10 +80,10 @@ def own_project(given: dict[str, Any]) -> str:
 def require_own_project(project: str, own: str) -> None:
     """A deployment is of one project, `own`: its runs are of that one, too.
 
-    Raises: Refused.
+    Raises: BadParameter.
     """
     if project != own:
-        raise Refused(
+        raise BadParameter(
             f"this deployment is for the project {own!r}, not {project!r}",
             where="the parameters of the run",
             french=f"Cette ligne est celle du projet « {own} » : elle ne peut pas agir sur « {project} ».",

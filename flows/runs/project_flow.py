@@ -50,6 +50,7 @@ def project_flow(function: Callable[P, Coroutine[Any, Any, R]]) -> Flow[P, Corou
             return Cancelled(
                 message=f"Pas exécutée : elle est en retard, et celle prévue le {newer:%d/%m/%Y à %H:%M} UTC fait le même travail."
             )
+        own = ""
         try:
             own = parameters.own_project(given)
             await trail.begin(function.__name__, own, given)
@@ -61,7 +62,7 @@ def project_flow(function: Callable[P, Coroutine[Any, Any, R]]) -> Flow[P, Corou
         except Exception as error:
             await trail.failed(error)
             if not isinstance(error, SocleError) or error.payload is None:  # else its artifacts are there already
-                await artifacts.show_error(str(given.get("project", "projet")), error)
+                await artifacts.show_error(own or "projet", error)
             return Failed(message=explain.sentence(error), data=error)
         except BaseException as error:
             trail.stopped(error)

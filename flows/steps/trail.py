@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
-from flows.errors import Refused, SocleError, StorageError, SystemFailure
+from flows.errors import BadParameter, Refused, SocleError, StorageError, SystemFailure
 from flows.lake import Lake
 from flows.lake.touched import Touched, noting
 from flows.lake.trail import Entry, Trail
@@ -80,7 +80,7 @@ def ended(entry: Entry, touched: Touched, details: dict[str, Any], error: BaseEx
 
 
 def outcome_of(error: BaseException) -> str:
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | BadParameter):
         return "refused"
     return "failed" if isinstance(error, Exception) else "stopped"
 
