@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from flows.errors import ConfigurationError, SourceRefused
-from flows.formats.base import Decision
-from flows.formats.records import as_object
+from flows.formats.base import BadRow, Decision
+from flows.formats.recognise import other_than
+from flows.formats.records import object_or_bad
 from flows.project.formats import JsonFormat
 from flows.settings import Settings
 
@@ -21,34 +22,94 @@ OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 
 def decide(path: Path, name: str, declared: JsonFormat | None, settings: Settings) -> Decision:
+    from flows.formats.json_paths import find
+
     declared = declared or JsonFormat(type="json")
-    return Decision(declared.model_copy(update={"records": declared.records or ""}))
+    if declared.records is not None:
+        return Decision(declared, {"records": "it is declared"})
+    refuse_other_text(path, name)
+    found = find(path, name)
+    return Decision(declared.model_copy(update={"records": found.path}), {"records": found.why}, found.findings)
 
 
 def incompatible(path: Path, name: str, kept: JsonFormat, settings: Settings) -> str | None:
+    if sentence := other_than(path, name, "json"):
+        return sentence
+    if kept.records and not has_path(path, name, kept.records):
+        return f"{name} has no records at {kept.records!r}, where earlier files had them"
     return None
 
 
-def read(path: Path, name: str, how: JsonFormat, settings: Settings) -> Iterator[dict[str, Any]]:
+def read(path: Path, name: str, how: JsonFormat, settings: Settings) -> Iterator[dict[str, Any] | BadRow]:
     """The objects at the `records` path (ijson's syntax). Without a path: the items of a list at the top, or the whole
     document as one record if it is an object, when it is not over `max_record_mb`."""
-    import ijson
-
     where = how.records or _top(path, name, settings.max_record_mb)
     count = 0
-    try:
-        with _open(path) as file:
-            for count, record in enumerate(ijson.items(_DepthGuard(file, path, name), where, use_float=True), 1):
-                yield as_object(record, name, f"record {count}")
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise SourceRefused(
-            f"{name} is not whole, valid JSON: {reason}", where=f"{path} after record {count}", hint="fetch it again, or ask its producer"
-        ) from None
-    if how.records and not count:
+    for count, record in enumerate(items(path, name, where), 1):
+        yield object_or_bad(record, name, count, "json")
+    if how.records and not count and not has_path(path, name, how.records):
         raise ConfigurationError(
-            f"{name} has no record at {how.records!r}", where="format.records", hint="`item` stands for the elements of a list"
+            f"{name} has no record at {how.records!r}",
+            where="format.records",
+            hint="`item` stands for the elements of a list",
+            french=f"Le fichier {name} n'a aucun enregistrement à l'endroit prévu ({how.records}).",
         )
+
+
+def items(path: Path, name: str, where: str) -> Iterator[Any]:
+    """The values at an ijson path. Raises: SourceRefused, with the place, if the document is damaged."""
+    import ijson
+
+    count = 0
+    refuse_other_text(path, name)
+    try:
+        with open_text(path) as file:
+            for record in ijson.items(_DepthGuard(file, path, name), where, use_float=True):
+                count += 1
+                yield record
+    except (ijson.JSONError, UnicodeDecodeError) as error:
+        raise damaged(path, name, error, count) from None
+
+
+def events(path: Path, name: str, most_bytes: int | None = None) -> Iterator[tuple[str, str, Any]]:
+    """(path, event, value) as of ijson, of the whole document or its beginning."""
+    import ijson
+
+    with open_text(path) as file:
+        source = _DepthGuard(file, path, name, most_bytes)
+        try:
+            yield from ijson.parse(source, use_float=True)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            if not source.cut:
+                raise damaged(path, name, error, None) from None
+
+
+def has_path(path: Path, name: str, where: str) -> bool:
+    """Whether there is a value at this path, or the empty list whose items it means."""
+    container = where.removesuffix(".item") if where.endswith(".item") else "" if where == "item" else None
+    return any(
+        prefix == where or (prefix == container and event == "start_array")
+        for prefix, event, _ in events(path, name)
+        if event not in ("map_key", "end_array", "end_map")
+    )
+
+
+def damaged(path: Path, name: str, error: Exception, record: int | None) -> SourceRefused:
+    reason = " ".join(str(error).split())[:200]
+    return SourceRefused(
+        f"{name} is not whole, valid JSON: {reason}",
+        where=f"{path}" + ("" if record is None else f" after record {record}"),
+        hint="fetch it again, or ask its producer",
+        french=f"Le fichier {name} est abîmé ou incomplet : ce n'est pas du JSON valide.",
+    )
+
+
+def refuse_other_text(path: Path, name: str) -> None:
+    """Raises: SourceRefused for a web page that a server sent in place of JSON."""
+    from flows.formats.recognise import HEAD, decoded, refuse_page
+
+    with path.open("rb") as file:
+        refuse_page(decoded(file.read(HEAD)) or "", path, name)
 
 
 class _DepthGuard:
@@ -58,11 +119,15 @@ class _DepthGuard:
     Counting brackets is nearly free but counts those inside texts as well; only a suspicious count is looked at properly.
     """
 
-    def __init__(self, file: BinaryIO, path: Path, name: str) -> None:
-        self.file, self.path, self.name = file, path, name
-        self.open, self.verified, self.paired = 0, False, False
+    def __init__(self, file: BinaryIO, path: Path, name: str, most_bytes: int | None = None) -> None:
+        self.file, self.path, self.name, self.left = file, path, name, most_bytes
+        self.open, self.verified, self.paired, self.cut = 0, False, False, False
 
     def read(self, size: int = -1) -> bytes:
+        if self.left is not None:
+            self.cut = self.cut or 0 <= self.left < size
+            size = min(size, self.left) if size >= 0 else self.left
+            self.left -= size
         data = self.file.read(size)
         self.open += data.count(b"[") + data.count(b"{") - data.count(b"]") - data.count(b"}")
         if self.open > MAX_DEPTH and not self.verified:
@@ -90,7 +155,7 @@ class _DepthGuard:
         import ijson
 
         depth = 0
-        with _open(self.path) as file:
+        with open_text(self.path) as file:
             for event, _ in ijson.basic_parse(file, use_float=True):
                 depth += (event in OPENING) - (event in CLOSING)
                 if depth > MAX_DEPTH:
@@ -98,17 +163,22 @@ class _DepthGuard:
         self.verified = True
 
 
-def _open(path: Path) -> BinaryIO:
-    """Past a byte order mark, which ijson does not know."""
+def open_text(path: Path) -> BinaryIO:
+    """Past a byte order mark, which ijson does not know; UTF-16 and UTF-32 as UTF-8."""
+    import codecs
+
     file = path.open("rb")
-    if file.read(len(BOM)) != BOM:
-        file.seek(0)
-    return file
+    start = file.read(4)
+    file.seek(len(BOM) if start.startswith(BOM) else 0)
+    if start[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and start != codecs.BOM_UTF32_BE:
+        return file
+    encoding = "utf-32" if start in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE) else "utf-16"
+    return codecs.EncodedFile(file, "utf-8", encoding)  # type: ignore[return-value]
 
 
 def _top(path: Path, name: str, max_record_mb: int) -> str:
-    with path.open("rb") as file:
-        first = file.read(4096).removeprefix(BOM).lstrip()[:1]
+    with open_text(path) as file:
+        first = file.read(4096).lstrip()[:1]
     if first == b"[":
         return "item"
     size_mb = path.stat().st_size / 1e6

@@ -9,7 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.errors import ConfigurationError, SocleError, SourceRefused
+from flows.formats import BadRow, decide, incompatible
 from flows.project.formats import JsonFormat, JsonLinesFormat
+from flows.settings import Settings
 from tests.formats.reading import read
 
 LINES = JsonLinesFormat(type="jsonl")
@@ -111,16 +113,94 @@ def test_a_byte_order_mark_before_lines(file):
     assert records(file, b'\xef\xbb\xbf{"a": 1}\n{"a": 2}\n', LINES) == [{"a": 1}, {"a": 2}]
 
 
-@pytest.mark.parametrize("line", [b"{", b"'a'", b"\xff", b'{"a": 1} {"b": 2}', b"[" * 100_000, b'{"a": ' + b"1" * 5000 + b"}"])
-def test_a_bad_line_is_named_by_its_number(file, line):
-    with pytest.raises(SourceRefused, match="line 3"):
-        records(file, b'{"a": 1}\n\n' + line + b"\n", LINES)
+@pytest.mark.parametrize(
+    "line", [b"{", b"'a'", b"\xff", b'{"a": 1} {"b": 2}', b"[" * 100_000, b'{"a": ' + b"1" * 5000 + b"}", b'{"a": "\\ud800"}']
+)
+def test_a_bad_line_is_no_row_and_named_by_its_number_and_place(file, line):
+    first, bad, last = records(file, b'{"a": 1}\n\n' + line + b'\n{"a": 2}', LINES)
+    assert (first, last) == ({"a": 1}, {"a": 2}), "the lines around it are read"
+    assert (bad.row_number, bad.line, bad.offset) == (2, 3, 10)
+    assert bad.rule.startswith("jsonl:") and line[:1].decode("utf-8", "backslashreplace") in bad.raw
 
 
 @pytest.mark.parametrize("line", [b"1", b"null", b"[]", b'"x"'])
 def test_a_line_that_is_no_object(file, line):
-    with pytest.raises(SourceRefused, match=r"line 2 is \w+, not an object"):
-        records(file, b"{}\n" + line, LINES)
+    bad = records(file, b"{}\n" + line, LINES)[1]
+    assert bad.rule.startswith("jsonl:record:") and bad.raw == line.decode() and bad.line == 2
+
+
+@pytest.mark.parametrize("data", [b"x\n", b"{}\nx\ny\n", b"{}\n" * 10 + b"no;json\n" * 300, b'[{"a": 1},\n{"a": 2}]\n'])
+def test_a_file_of_which_most_lines_are_bad_is_refused(file, data):
+    with pytest.raises(SourceRefused, match="is not JSON Lines"):
+        records(file, data, LINES)
+
+
+def test_a_line_has_a_largest_size(file):
+    with pytest.raises(SourceRefused, match="SOCLE_MAX_RECORD_MB"):
+        records(file, b'{"a": 1}\n{"a": "' + b"x" * 2_000_000 + b'"}', LINES, max_record_mb=1)
+
+
+# ---- where records are in a document ------------------------------------------------------------------------------
+
+
+def decided(file, data, declared=None):
+    file.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
+    return decide(file, file.name, declared or JsonFormat(type="json"), Settings(root=file.parent))
+
+
+@pytest.mark.parametrize(
+    ("data", "where"),
+    [
+        ([{"a": 1}], "item"),
+        ([], "item"),
+        ({"a": 1, "b": [1, 2]}, ""),
+        ({"results": [{"a": 1}, {"a": 2}]}, "results.item"),
+        ({"meta": {"links": [{"rel": "next"}]}, "data": {"rows": [{"a": i, "b": i} for i in range(50)]}}, "data.rows.item"),
+        ({"data": [{"id": 1, "parts": [{"x": i} for i in range(50)]}, {"id": 2, "parts": []}]}, "data.item"),
+    ],
+)
+def test_where_records_are_is_found(file, data, where):
+    decision = decided(file, data)
+    assert decision.format.records == where and decision.reasons["records"] and not decision.findings
+
+
+def test_two_lists_alike_are_reported(file):
+    decision = decided(file, {"communes": [{"c": 1}, {"c": 2}, {"c": 3}], "regions": [{"r": 1}, {"r": 2}]})
+    assert decision.format.records == "communes.item"
+    [finding] = decision.findings
+    assert finding.kind == "ambiguous" and "regions.item (2)" in finding.text and "regions" in finding.french
+
+
+def test_what_is_declared_is_not_looked_for(file):
+    assert decided(file, {"a": [{"b": 1}]}, at("")).format.records == ""
+
+
+def test_a_list_without_records_is_no_error_but_a_missing_one_is(file):
+    assert records(file, {"results": []}, at("results.item")) == []
+    with pytest.raises(ConfigurationError):
+        records(file, {"other": []}, at("results.item"))
+
+
+def test_a_later_file_without_the_list_cannot_be_read_as_before(file):
+    file.write_bytes(b'{"donnees": []}')
+    why = incompatible(file, "x.json", at("results.item"), Settings(root=file.parent))
+    assert why and "results.item" in why
+    file.write_bytes(b'{"results": []}')
+    assert incompatible(file, "x.json", at("results.item"), Settings(root=file.parent)) is None
+
+
+def test_an_item_that_is_no_object_after_the_first_is_no_row(file):
+    first, bad, last = records(file, b'[{"a": 1}, null, {"a": 2}]', at())
+    assert (first, last) == ({"a": 1}, {"a": 2})
+    assert bad.rule == "json:record:NoneType, not an object" and bad.row_number == 2 and bad.raw == "null"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_other_unicode_encodings_with_a_mark(file, encoding):
+    data = '[{"ville": "Nîmes"}]'.encode(encoding)
+    if encoding == "utf-16-le":
+        data = b"\xff\xfe" + data
+    assert records(file, data, at()) == [{"ville": "Nîmes"}]
 
 
 texts = st.text(st.characters(codec="utf-8"))
@@ -158,4 +238,4 @@ def test_any_bytes_give_records_or_a_clear_error(file, data, declared):
     except SocleError as error:
         assert file.name in str(error)
     else:
-        assert all(isinstance(r, dict) for r in found)
+        assert all(isinstance(r, dict | BadRow) for r in found)
