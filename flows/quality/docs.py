@@ -55,21 +55,41 @@ def sentence(result: CheckResult) -> str:
 
 RULES = {
     "key": "clé « {} » en double",
+    "key:already in the table": "clé « {} » déjà dans la table",
+    "key:changed by a later load": "clé « {} » modifiée depuis par un autre chargement",
     "type": "« {} » n'a pas le type déclaré",
     "required": "« {} » manque",
     "drift": "colonnes différentes de celles déclarées ({})",
+    "csv:fields": "la ligne n'a pas le bon nombre de champs",
+    "csv:quote": "guillemets mal placés ou jamais fermés",
+    "csv:encoding": "caractères illisibles dans l'encodage du fichier",
+    "csv:nul": "caractère nul dans la ligne",
+    "csv:size": "ligne trop longue",
+    "excel:cells": "valeur dans une colonne sans nom",
+    "geojson:properties": "objet géographique sans propriétés",
+    "json": "JSON illisible",
+    "jsonl": "ligne de JSON illisible",
+    "xml": "élément XML illisible",
+    "text": "texte illisible",
 }
+"""Kind of a rule, or kind and what it is about -> French."""
 
 
 def rule(name: str, results: list[CheckResult]) -> str:
-    """A rule that refused rows, in French: the expectation's own sentence, or what the contract asks."""
+    """A rule that refused rows, in French: the expectation's own sentence, or what the contract or the format asks."""
     for result in results:
         if result.rule == name:
             return sentence(result)
     kind, _, rest = name.partition(":")
-    if kind in ("key", "type"):
-        rest = rest.partition(":")[0]
-    return RULES[kind].format(rest) if kind in RULES else name
+    about, _, detail = rest.partition(":")
+    if kind in SENTENCES:  # of a suite that is not at hand: its figures are not known
+        return _without_figures(SENTENCES[kind]).format_map(_Any({"column": rest}))
+    found = RULES.get(f"{kind}:{detail}") or RULES.get(f"{kind}:{about}") or RULES.get(kind)
+    return found.format(rest.strip() if kind == "drift" else about) if found else name
+
+
+def _without_figures(sentence: str) -> str:
+    return sentence.replace("est entre {min_value} et {max_value}", "est entre les bornes prévues").replace("{regex}", "prévue")
 
 
 def reasons(report: CheckReport) -> list[str]:

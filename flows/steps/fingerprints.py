@@ -58,6 +58,11 @@ def check_parts(dataset: Dataset, suites: list[Suite]) -> Parts:
     return parts | {"on_failure": digest([dataset.on_failure, dataset.personal_data]), "expectation code": code}
 
 
+def rules_version(ingest: Parts, check: Parts) -> str:
+    """Of what decides about a row, whatever file it is in: format, columns, transform, suites, and the code of all these."""
+    return digest({k: v for k, v in (ingest | check).items() if k not in ("raw", "source", "corrections")})
+
+
 def candidate_parts(model: Model, candidate: TfidfCandidate | TransformerCandidate, load_id: str, base_sha256: str, revision: str) -> Parts:
     """What one candidate's version is made from. Titles, the other candidates and the promotion rule do not count."""
     return {
