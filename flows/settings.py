@@ -57,6 +57,14 @@ class Settings(BaseSettings):
     audit_patience_s: float = Field(60.0, ge=0)
     """How long a run that has done its work waits for the storage to take the record of its end."""
 
+    sql_connect_timeout_s: float = Field(10.0, ge=2)
+    sql_statement_timeout_s: float = Field(3600.0, gt=0)
+    """Of a source that is a database: longest time for one statement, reading all its rows included."""
+    sql_boundary_rows: int = Field(10_000, ge=1)
+    """Rows at the end of what was read that an incremental source remembers, to tell them from those that come later."""
+    sql_max_gb: float = Field(50.0, gt=0)
+    """Largest file that is made of the rows of a database."""
+
     credentials_folder: Path | None = None
     """Holds `<project>/<name>`: what `credentials: <name>` of a source means (flows/sources/credentials.py)."""
 
@@ -101,6 +109,8 @@ class Settings(BaseSettings):
     """Longest record of a CSV file; a longer one is refused, and so is a quote that is not closed within as much."""
     batch_rows: int = Field(20_000, gt=0)
     """Rows in one batch between parsing and the spilled Parquet file."""
+    retyped_percent: float = Field(50.0, gt=0, le=100)
+    """Of a file's values that do not fit a column's type, from which the column counts as drifted."""
 
     image: str = ""
     """Image of containers in which runs execute, for projects that name none. It holds the code and projects/."""

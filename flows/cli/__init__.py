@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from flows.cli import audit, backup, deploy, lake, notify, projects, purge, run, server, worker
+from flows.cli import audit, backup, deploy, explain, lake, notify, projects, purge, run, server, worker
 
 app = typer.Typer(
     name="socle",
@@ -19,6 +19,7 @@ app = typer.Typer(
 for command in (
     *projects.COMMANDS,
     *run.COMMANDS,
+    *explain.COMMANDS,
     *lake.COMMANDS,
     *server.COMMANDS,
     *worker.COMMANDS,
