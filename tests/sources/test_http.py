@@ -147,7 +147,7 @@ def test_equal_names_stay_apart_and_are_the_same_each_time(site, source, tmp_pat
 
 def test_credentials_are_sent_and_never_kept(site, source, raw, tmp_path, monkeypatch):
     site.answers["/a.csv"] = lambda r: r.say(200 if r.headers.get("X-Api-Key") == SECRET else 401, b"un", {"ETag": '"1"'})
-    with pytest.raises(ConfigurationError, match="SOCLE_CREDENTIAL_ESSAI_CLE|cannot be read"):
+    with pytest.raises(ConfigurationError, match="cannot be read"):
         load(source(credentials="cle", header="X-Api-Key"), tmp_path / "1")
     monkeypatch.setenv("SOCLE_CREDENTIAL_ESSAI_CLE", SECRET)
     load(source(credentials="cle", header="X-Api-Key"), tmp_path / "1")

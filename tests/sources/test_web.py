@@ -55,9 +55,38 @@ def body(web: Web, address: str, **headers) -> bytes:
 
 @pytest.mark.parametrize(
     "address",
-    """127.0.0.1 127.8.9.1 10.0.0.1 172.16.3.4 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 240.0.0.1 255.255.255.255
-    192.0.2.1 198.18.0.1 168.63.129.16 ::1 :: fe80::1 fc00::1 fd12::1 ff02::1 fec0::1 2001:db8::1 ::ffff:127.0.0.1 ::ffff:10.0.0.1
-    64:ff9b::7f00:1 2002:7f00:1:: 2001:0:53aa:64c::1 ::127.0.0.1 fe80::1%1 ::ffff:169.254.169.254""".split(),
+    [
+        "127.0.0.1",
+        "127.8.9.1",
+        "10.0.0.1",
+        "172.16.3.4",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "192.0.2.1",
+        "198.18.0.1",
+        "168.63.129.16",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "fd12::1",
+        "ff02::1",
+        "fec0::1",
+        "2001:db8::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2001:0:53aa:64c::1",
+        "::127.0.0.1",
+        "fe80::1%1",
+        "::ffff:169.254.169.254",
+    ],
 )
 def test_addresses_that_are_not_public(address):
     assert special(plain(ip_address(address)))
@@ -175,7 +204,7 @@ def test_a_proxy_of_the_settings_is_used_for_what_is_not_allowed_by_name(site, t
     names(monkeypatch, ["93.184.216.34"])
     proxy = f"http://moi:{SECRET}@{site.netloc}"
     web = client(tmp_path, http_allowed="", http_proxy=proxy)
-    assert body(web, "http://example.org/a") == "par le mandataire".encode()
+    assert body(web, "http://example.org/a") == b"par le mandataire"
     [(_, headers)] = site.requests
     assert headers["proxy-authorization"].startswith("Basic ") and SECRET not in f"{web.settings}{vars(web)}"
     names(monkeypatch, ["10.0.0.1"])
@@ -352,11 +381,15 @@ def raw_server(*pieces: bytes, pause: float = 0.0):
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"\x16\x03\x01", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nun", b"HTTP/1.1 999999 X\r\n\r\n"]
-    + [
+    [
+        b"",
+        b"\x16\x03\x01",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nun",
+        b"HTTP/1.1 999999 X\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nun",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-        b"\x00" * 200_000,
+        b"\x00" * 200000,
     ],
     ids=range(8),
 )
@@ -400,8 +433,26 @@ def test_silence(site, tmp_path):
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj"]
-        + ["/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key", "-out", folder / "cert"],
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            folder / "key",
+            "-out",
+            folder / "cert",
+        ],
         check=True,
         capture_output=True,
     )

@@ -15,7 +15,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -44,6 +46,10 @@ class Transient(Exception):
         self.why, self.retry_after = why, retry_after
         self.progressed = False
         """The try brought the work forward, so that it does not count as one."""
+
+
+class Missing(ConfigurationError):
+    """The server says that there is nothing at an address, or nothing any more."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ class Web:
         self._checked = set[tuple[str, int]]()  # hosts that the proxy may be asked for
 
     def __enter__(self) -> Web:
-        context = _tls(self.settings)
+        context = _tls(self.settings.http_ca_file)
         limits: dict[str, Any] = {"ssl_context": context, "max_connections": 4, "keepalive_expiry": 30.0}
         self._pools = [httpcore.ConnectionPool(network_backend=self.direct, **limits)]
         proxy = self.settings.http_proxy.get_secret_value()
@@ -239,7 +245,7 @@ class Web:
                 french="Le serveur de la source refuse l'accès : les identifiants manquent, sont faux ou ont expiré.",
             )
         if status in (404, 410):
-            raise ConfigurationError(
+            raise Missing(
                 f"there is nothing at this address ({status})",
                 where=where,
                 hint="check the address in project.yaml",
@@ -272,19 +278,20 @@ def retry_after(headers: httpx.Headers) -> float | None:
     return max(0.0, at.timestamp() - time.time()) if at.tzinfo else None
 
 
-def _tls(settings: Settings) -> ssl.SSLContext:
+@cache  # reading all the certificates takes a tenth of a second
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
     """Certificates of the system, those that come with Python's packages, and those of SOCLE_HTTP_CA_FILE."""
     import certifi
 
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
-    if settings.http_ca_file:
+    if ca_file:
         try:
-            context.load_verify_locations(settings.http_ca_file)
+            context.load_verify_locations(ca_file)
         except OSError as error:  # ssl.SSLError is one
-            reason = error.strerror or "it holds no certificates"
+            reason = "it holds no certificates" if isinstance(error, ssl.SSLError) else error.strerror
             raise ConfigurationError(
-                f"the certificates cannot be read: {reason}", where=f"{settings.http_ca_file} (SOCLE_HTTP_CA_FILE)", hint="a PEM file"
+                f"the certificates cannot be read: {reason}", where=f"{ca_file} (SOCLE_HTTP_CA_FILE)", hint="a PEM file"
             ) from None
     return context
 

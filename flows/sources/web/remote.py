@@ -25,6 +25,8 @@ class RemoteFile:
     """What is remembered of it is under this name."""
     checksum: tuple[str, str] | None = None
     """Algorithm of hashlib and the hex digest that the bytes have to have."""
+    suffix: str = ""
+    """For a name that has none."""
     marks: dict[str, Any] = field(default_factory=dict)
     """Remembered with it besides what the server says."""
 
@@ -74,8 +76,9 @@ class RemoteFiles:
         if file.checksum and (digest := _digest(got.path, file.checksum[0])) != file.checksum[1]:
             got.path.unlink()
             raise _wrong(file, digest)
+        name = got.name if "." in got.name else got.name + file.suffix
         size = got.path.stat().st_size
-        received = RawFile(sha256_file(got.path), _apart(got.name, file.key, taken), size, file.source, got.path)
+        received = RawFile(sha256_file(got.path), _apart(name, file.key, taken), size, file.source, got.path)
         self.raw.remember(file.key, received, got.marks | {"length": size} | file.marks)
         return received
 
