@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.formats.base import BadRow, Decision, Finding
+from flows.findings import Finding
+from flows.formats.base import BadRow, Decision, Member, Place
 from flows.project import Format
 from flows.settings import Settings
 
@@ -39,12 +40,14 @@ def decide(path: Path, name: str, declared: Format | None, settings: Settings) -
     from flows.formats.recognise import recognise
 
     kind = declared.type if declared else recognise(path, name)
-    return _module(kind).decide(path, name, declared, settings)
+    decision: Decision = _module(kind).decide(path, name, declared, settings)
+    return decision
 
 
 def incompatible(path: Path, name: str, kept: Format, settings: Settings) -> str | None:
     """Why a file cannot be read as earlier files were, in one sentence; None if it can."""
-    return _module(kept.type).incompatible(path, name, kept, settings)
+    why: str | None = _module(kept.type).incompatible(path, name, kept, settings)
+    return why
 
 
 def read(path: Path, name: str, how: Format, settings: Settings) -> Iterator[Any]:
@@ -56,11 +59,35 @@ def read(path: Path, name: str, how: Format, settings: Settings) -> Iterator[Any
 
     Raises: SourceRefused naming the file and the place in it.
     """
-    return _module(how.type).read(path, name, how, settings)
+    pieces: Iterator[Any] = _module(how.type).read(path, name, how, settings)
+    return pieces
+
+
+def members(path: Path, name: str, declared: Format | None, folder: Path, settings: Settings) -> Iterator[Member]:
+    """The files in an archive, each unpacked when it is its turn; for any other file, itself."""
+    yield Member(name, path)
+
+
+def locate(path: Path, how: Format, row_numbers: list[int]) -> dict[int, Place]:
+    """Where rows stand in a file and their text, for the formats that can tell."""
+    return {}
 
 
 def _module(kind: str) -> Any:
     return importlib.import_module(FORMATS[kind])
 
 
-__all__ = ["FORMATS", "RECORD_FORMATS", "BadRow", "Decision", "Finding", "decide", "incompatible", "read"]
+__all__ = [
+    "FORMATS",
+    "RECORD_FORMATS",
+    "BadRow",
+    "Decision",
+    "Finding",
+    "Member",
+    "Place",
+    "decide",
+    "incompatible",
+    "locate",
+    "members",
+    "read",
+]

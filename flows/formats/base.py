@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from flows.findings import Finding
 from flows.project import Format
@@ -34,4 +34,20 @@ class BadRow:
     """Of its first byte in the file."""
 
 
-Records = Any  # Iterator[dict[str, Any] | BadRow], or Iterator[pl.DataFrame | BadRow]
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands in its file."""
+
+    line: int
+    """From 1."""
+    offset: int
+    """Of its first byte."""
+    raw: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file to read: one of an archive (`archive.zip/dossier/fichier.csv`), or a file itself."""
+
+    name: str
+    path: Path

@@ -20,7 +20,7 @@ from flows.lake.objects import Objects
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake.transaction import AddAction
+    from deltalake.transaction import AddAction, RemoveAction
 
 UPLOADS = 4  # files at the same time
 
@@ -33,7 +33,7 @@ class DataFile:
     rows: int
 
 
-def upload(objects: Objects, dataset: str, files: Sequence[DataFile]) -> list[AddAction]:
+def upload(objects: Objects, dataset: str, files: Sequence[DataFile]) -> list[AddAction | RemoveAction]:
     """What a commit says of the files that were uploaded. It keeps no smallest and largest values: they can be a person's."""
     from deltalake.transaction import AddAction
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["critical", "warning", "info"]
-Verdict = Literal["passed", "warned", "quarantined", "refused"]
+Verdict = Literal["passed", "warned", "quarantined", "refused", "unchanged"]
+"""unchanged: other bytes, the same rows as those of the served version: there is no new one."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class CheckReport:
     run: str = ""
     version: int | None = None
     """Set when a published version was checked again; for a load, its commit says which version it became."""
+    findings: list[str] = field(default_factory=list)
+    """What a person should know of how the files were read, in French."""
 
     @property
     def passed(self) -> int:

@@ -6,16 +6,16 @@ Row expectations run on the batch, the others on the prospective table: what it 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flows import contract, progress
-from flows.contract import FILE, ROW
+from flows import progress
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.quality.results import CheckReport, CheckResult, Verdict
-from flows.steps import Run, work_disk
-from flows.steps.parse import Parsed, count_rules
+from flows.steps import Run, refused, work_disk
+from flows.steps.parse import Parsed
+from flows.steps.parts import POSITION, Part, rows_of, scan
 from flows.steps.plan import DatasetPlan, suites_of
 
 if TYPE_CHECKING:
@@ -29,64 +29,63 @@ ROUNDS = 5  # refused rows are taken out and the rest checked again, this often 
 @dataclass(frozen=True)
 class Audited:
     report: CheckReport
-    rows_path: Path
-    """Parquet: the rows to commit, in the declared columns."""
-    refused: pl.LazyFrame
+    parts: list[Part]
+    """The rows to commit."""
+    refused_files: list[Path]
+    """In the shape of refused.py."""
     extra: list[str]
+    reading: dict[str, Any] = field(default_factory=dict)
+    same: bool = False
+    """The rows are those of the served version: nothing is to be committed."""
 
 
 def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
     """Raises: SystemFailure if the disk or the storage fails; bad data is never an exception here but a verdict."""
-    import polars as pl
-
     declared, project = run.project.datasets[plan.name], run.project.name
     table = Dataset(run.lake, project, plan.name)
-    adds = plan.current is not None and declared.mode != "replace"
+    adds = plan.current is not None and declared.mode in ("append", "upsert")
     old = table.scan(plan.based_on) if adds and plan.based_on is not None else None
     with progress.step(f"{plan.name}: checking"), work_disk(run), table.reading():
-        rows, refused = parsed.kept(), [parsed.refused()]
-        before = count_rules(parsed.refused())
-        refused_rows = parsed.refused().select(pl.len()).collect().item()
-        reasons = _contract_reasons(before, refused_rows, declared.on_failure)
-        found: list[Evaluated] = []
+        parts, refused_files = parsed.parts, list(parsed.refused_files)
+        before = refused.count_rules(refused_files)
         rules: Counter[str] = Counter(before)
-        for _ in range(ROUNDS):
-            found = _evaluate(run, plan.name, rows, old)
+        reasons = _contract_reasons(before, parsed.read - parsed.erased - rows_of(parts), declared.on_failure)
+        found: list[Evaluated] = []
+        for number in range(ROUNDS):
+            found = _evaluate(run, plan.name, scan(parts), old)
             if declared.on_failure == "warn":
                 break
-            wrong = _wrong_rows(found, rows)
+            wrong = _wrong_rows(found, rows_of(parts))
             if wrong is None:
                 break
-            rows, out = _take_out(rows, wrong, parsed.folder / f"refused-{len(refused)}.parquet")
-            refused.append(out)
-            rules.update(count_rules(out))
-            refused_rows += wrong.height
+            parts, out = refused.take_out(parts, wrong, parsed.folder, f"refused-{number}")
+            refused_files += out
+            rules.update(refused.count_rules(out))
             if declared.on_failure == "block":  # every rule of every row is known; there is nothing to check again
                 break
-        path = parsed.folder / "rows.parquet"
-        rows.drop(FILE, ROW).sink_parquet(path)
-        kept = pl.scan_parquet(path).select(pl.len()).collect().item()
+        refused.add_places(refused_files, parsed.members)
+        kept, refused_rows = rows_of(parts), refused.count(refused_files)
         results = [e.result for e in found]
         reasons += _result_reasons(results, rules, declared.on_failure)
         if not kept:
             reasons.append("no row is left after the checks")
-        verdict = _verdict(declared.on_failure, results, refused_rows, kept, bool(before))
         report = CheckReport(
             project=project,
             dataset=plan.name,
             load_id=plan.load_id,
             check=plan.check_fingerprint,
-            verdict=verdict,
+            verdict=_verdict(declared.on_failure, results, refused_rows, kept, bool(before)),
             on_failure=declared.on_failure,
             results=results,
-            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(rows, old, declared.key, declared.mode)}
+            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(parts, old, declared.key, declared.mode)}
             | ({"erased": parsed.erased} if parsed.erased else {}),
             refused_by_rule=dict(rules),
             reasons=reasons,
+            findings=[f.french for f in parsed.findings],
         )
     if report.rows["read"] != kept + refused_rows + parsed.erased:
         raise AssertionError(f"{plan.name}: {parsed.read} rows were read, but {kept} kept, {refused_rows} refused, {parsed.erased} erased")
-    return Audited(report, path, pl.concat(refused), parsed.extra)
+    return Audited(report, parts, refused_files, parsed.extra, parsed.reading)
 
 
 def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, check: str) -> CheckReport:
@@ -137,20 +136,21 @@ def prospective(rows: pl.LazyFrame, old: pl.LazyFrame | None, key: list[str], mo
     return pl.concat([rows, old], how="diagonal_relaxed")
 
 
-def _total(rows: pl.LazyFrame, old: pl.LazyFrame | None, key: list[str], mode: str) -> int:
+def _total(parts: list[Part], old: pl.LazyFrame | None, key: list[str], mode: str) -> int:
     import polars as pl
 
-    return int(prospective(rows, old, key, mode).select(pl.len()).collect().item())
+    if old is None:
+        return rows_of(parts)
+    return int(prospective(scan(parts), old, key, mode).select(pl.len()).collect(engine="streaming").item())
 
 
-def _wrong_rows(found: list[Evaluated], rows: pl.LazyFrame) -> pl.DataFrame | None:
-    """Positions of the load's own rows that critical expectations refuse, with every rule: columns position, rules.
+def _wrong_rows(found: list[Evaluated], height: int) -> pl.DataFrame | None:
+    """POSITION of the load's own rows that critical expectations refuse, with every rule.
 
     None if there are none; then nothing can be gained by taking rows out.
     """
     import polars as pl
 
-    height = rows.select(pl.len()).collect().item()
     by_row: dict[int, list[str]] = {}
     for one in found:
         if one.result.success or one.result.severity != "critical" or one.unexpected_rows is None:
@@ -160,22 +160,7 @@ def _wrong_rows(found: list[Evaluated], rows: pl.LazyFrame) -> pl.DataFrame | No
                 by_row.setdefault(position, []).append(one.result.rule)
     if not by_row:
         return None
-    return pl.DataFrame(
-        {"position": list(by_row), "rules": list(by_row.values())}, schema={"position": pl.UInt32, "rules": pl.List(pl.String)}
-    )
-
-
-def _take_out(rows: pl.LazyFrame, wrong: pl.DataFrame, path: Path) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """(the other rows, the refused ones in the quarantine's shape)."""
-    import polars as pl
-
-    placed = rows.with_row_index("__position")
-    out = placed.join(wrong.lazy(), left_on="__position", right_on="position", how="inner").collect()
-    contract.refused_rows(out.drop("__position", "rules"), out["rules"]).write_parquet(path)
-    rest = placed.join(wrong.lazy().select("position"), left_on="__position", right_on="position", how="anti", maintain_order="left")
-    kept = path.with_name(path.name.replace("refused", "rest"))
-    rest.drop("__position").sink_parquet(kept)
-    return pl.scan_parquet(kept), pl.scan_parquet(path)
+    return pl.DataFrame({POSITION: list(by_row), "rules": list(by_row.values())}, schema={POSITION: pl.UInt32, "rules": pl.List(pl.String)})
 
 
 def _contract_reasons(before: dict[str, int], rows: int, on_failure: str) -> list[str]:

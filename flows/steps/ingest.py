@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from flows import contract, progress
 from flows.errors import Conflict, SystemFailure
 from flows.lake import keys
+from flows.lake.data_files import DataFile
 from flows.lake.datasets import EMPTY, Dataset, DatasetVersion, LoadRecord
 from flows.lake.quarantine import Quarantine
+from flows.lake.raw import RawFile
 from flows.project import Dataset as Declared
 from flows.quality.results import CheckReport
-from flows.steps import Run
+from flows.steps import Run, fingerprints, refused
 from flows.steps.audit import Audited, audit, audit_version
 from flows.steps.parse import parse
+from flows.steps.parts import digest_of, rows_of
+from flows.steps.parts import scan as scan_parts
 from flows.steps.plan import DatasetPlan, erasures, plan_dataset, require_bucket, source_of
 
 ATTEMPTS = 5  # plans and audits again when other writers commit meanwhile
@@ -46,15 +51,25 @@ class LoadOutcome:
 def load_dataset(run: Run, name: str) -> LoadOutcome:
     """The whole job, in order. flows/ingest.py runs the same steps as Prefect tasks."""
     require_bucket(run)
-    for _ in range(ATTEMPTS):
+    outcome, conflicts = None, 0
+    while True:
         plan = receive(run, plan_dataset(run, name))
         if (ended := without_loading(run, plan)) is not None:
-            return ended
+            return outcome or ended
         try:
-            return publish(run, plan, audit(run, plan, parse(run, plan)))
+            outcome = publish(run, plan, audit(run, plan, parse(run, plan)))
         except Conflict:  # somebody committed since the plan: what is to be loaded, and beside what, has to be seen again
+            conflicts += 1
+            if conflicts == ATTEMPTS:
+                raise too_many_writers(run, name) from None
             continue
-    raise too_many_writers(run, name)
+        if not may_have_more(run, outcome):
+            return outcome
+
+
+def may_have_more(run: Run, outcome: LoadOutcome) -> bool:
+    """Each picture of a `snapshot` dataset becomes a version of its own: the next one may be there already."""
+    return outcome.action == "loaded" and run.project.datasets[outcome.dataset].mode == "snapshot"
 
 
 def too_many_writers(run: Run, name: str) -> Conflict:
@@ -73,11 +88,10 @@ def without_loading(run: Run, plan: DatasetPlan) -> LoadOutcome | None:
 
 
 def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
-    """Bring the bytes, keep them in raw/, and plan again if only now it is known what they are."""
+    """Bring the bytes, and plan again if only now it is known what they are. parse() keeps them in raw/, while it reads them."""
     if plan.action != "load":
         return plan
     source, raw = source_of(run, plan.name, plan.current)
-    raw.deferred = erasures(run, plan.name).any()  # then parse() keeps the bytes, once it knows whose rows they hold
     folder = run.work / "raw" / plan.name
     wanted = plan.files
     with progress.step(f"{plan.name}: receiving", "bytes", sum(f.size for f in wanted) if wanted else None) as advance:
@@ -85,15 +99,24 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
             for file in wanted:
                 raw.touch(file.sha256)
             return replace(plan, files=[replace(f, path=raw.fetch(f, folder, advance)) for f in wanted])
+        raw.deferred = erasures(run, plan.name).any()  # then parse() keeps them, once it knows whose rows they hold
         received = source.fetch(folder, wanted, advance)
-        for file in received:
-            raw.keep(file)
     if wanted is None:
         again = plan_dataset(run, plan.name, received)
-        return replace(again, files=received)
+        files = _with_paths(again.files, received)
+        if again.action in ("nothing", "refused") and not raw.deferred:
+            for file in received:
+                raw.touch(file.sha256)
+        return replace(again, files=files, source_state=source.next_state)
     if [f.sha256 for f in received] != [f.sha256 for f in wanted]:
         raise SystemFailure(f"{plan.name}: a source file changed while it was read", where=received[0].source, hint="run again")
-    return replace(plan, files=received)
+    return replace(plan, files=received, source_state=source.next_state)
+
+
+def _with_paths(files: list[RawFile] | None, received: list[RawFile]) -> list[RawFile]:
+    """The files that are to be loaded, of those that were received."""
+    wanted = [(f.name, f.sha256) for f in files or []]
+    return [f for f in received if (f.name, f.sha256) in wanted]
 
 
 def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
@@ -104,7 +127,11 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
     project, name = run.project.name, plan.name
     report = audited.report
     with progress.step(f"{name}: publishing"):
-        quarantined = Quarantine(run.lake, project, name).add(audited.refused, plan.load_id, run.id)
+        if report.verdict != "refused" and same_rows(run, plan, audited):
+            report.verdict, report.reasons = "unchanged", ["the bytes changed, the rows did not"]
+            write_report(run, report)
+            return LoadOutcome(name, "nothing", report.reasons, plan.current, report, plan.current)
+        quarantined = Quarantine(run.lake, project, name).add(refused.scan(audited.refused_files), plan.load_id, run.id)
         write_report(run, report)
         if report.verdict == "refused":
             return LoadOutcome(name, "refused", report.reasons, plan.current, report, plan.current)
@@ -115,11 +142,13 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
             mode=run.project.datasets[name].mode,
             run=run.id,
             who=run.who,
-            verdict=report.verdict,
+            verdict=cast(Any, report.verdict),
             parts=plan.ingest | plan.check,
             raw={f.name: f.sha256 for f in plan.files or []},
             rows=report.rows,
             quarantine_version=quarantined,
+            reading=audited.reading,
+            source_state=plan.source_state,
         )
         declared = run.project.datasets[name]
         version = _commit(declared, Dataset(run.lake, project, name), plan.based_on, audited, record)
@@ -127,16 +156,31 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
 
 
 def _commit(declared: Declared, table: Dataset, based_on: int | None, audited: Audited, record: LoadRecord) -> DatasetVersion:
-    from pyarrow import dataset as arrow_dataset
-
-    rows = arrow_dataset.dataset(audited.rows_path, format="parquet").scanner().to_reader()
+    schema = contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string"))
     if based_on is None:
-        table.create_table(contract.arrow_schema(declared, dict.fromkeys(audited.extra, "string")))
+        table.create_table(schema)
         based_on = EMPTY  # whoever loaded it since the plan comes first
-    version = table.commit(rows, based_on, record, declared.key, evolve=True)  # the contract has said which columns come in
+    files = [DataFile(part.path, part.rows) for part in audited.parts if part.rows]
+    # evolve: the contract has said which columns come in
+    version = table.commit(files, schema, based_on, record, declared.key, evolve=True, deletes=declared.deletes)
     if declared.shared_with:
         table.ensure_checkpoint()
     return version
+
+
+def same_rows(run: Run, plan: DatasetPlan, audited: Audited) -> bool:
+    """The bytes are others, and nothing else: neither the rules nor, once they are read, the rows."""
+    current, counts = plan.current, audited.report.rows
+    if current is None or run.project.datasets[plan.name].mode != "replace" or current.load.rollback:
+        return False
+    if fingerprints.changed(current.load.last_parts, plan.ingest | plan.check) != ["raw"] or current.load.reading != audited.reading:
+        return False
+    if counts["refused"] or current.load.rows.get("refused") or current.load.rows.get("total") != rows_of(audited.parts):
+        return False
+    table = Dataset(run.lake, run.project.name, plan.name)
+    with progress.step(f"{plan.name}: comparing"), table.reading():
+        there, here = table.scan(current.number), scan_parts(audited.parts)
+        return here.collect_schema() == there.collect_schema() and digest_of(here) == digest_of(there)
 
 
 def check_again(run: Run, plan: DatasetPlan) -> LoadOutcome:

@@ -1,28 +1,35 @@
-"""Bytes -> rows in the declared columns, spilled to Parquet in the run's folder. Memory holds one batch at a time.
+"""Bytes -> rows in the declared columns, as Parquet files in the run's folder. Memory holds one batch at a time.
 
-Refused rows (wrong type, no value where one is required, key seen before) are set aside with the rules that refused them.
+Refused rows (wrong type, no value where one is required, key seen before, no record at all) are set aside with the rules that refused
+them. Each row that was read is either kept or refused, or left out because it is of a person who was erased.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows import contract, progress
+from flows import contract, formats, progress
 from flows.contract import FILE, ROW
-from flows.errors import ConfigurationError, Refused, SocleError
-from flows.formats import RECORD_FORMATS, decide, read
+from flows.errors import Refused, SocleError
+from flows.findings import Finding
+from flows.formats import RECORD_FORMATS, BadRow
 from flows.lake.datasets import Dataset
-from flows.lake.raw import RawFile
-from flows.steps import Run, work_disk
+from flows.lake.raw import RawFile, RawStore
+from flows.project import Format
+from flows.project.formats import CsvFormat
+from flows.steps import Run, fast, refused, work_disk
+from flows.steps.doubles import refuse_doubles
 from flows.steps.identity import LeftOut
+from flows.steps.parts import Part, PartWriter
 from flows.steps.plan import DatasetPlan, erasures, source_of
+from flows.steps.reading import Reading
+from flows.steps.transform import guarded, load_transform
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,274 +37,301 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parsed:
-    """kept/*.parquet: FILE, ROW and the declared columns. refused/*.parquet: file, row_number, rules, row."""
+    """What a load brings. `refused_files`: in the shape of refused.py."""
 
     folder: Path
+    parts: list[Part]
+    refused_files: list[Path]
     read: int
     extra: list[str]
     """New columns that were let in (evolve)."""
+    reading: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    members: dict[str, tuple[Path, Format]] = field(default_factory=dict)
+    """File name as rows have it -> its bytes here and how they were read."""
     erased: int = 0
     """Rows of people who were erased, left out (socle purge)."""
-
-    def kept(self) -> pl.LazyFrame:
-        import polars as pl
-
-        return pl.scan_parquet(self.folder / "kept" / "*.parquet")
-
-    def refused(self) -> pl.LazyFrame:
-        import polars as pl
-
-        return pl.scan_parquet(self.folder / "refused" / "*.parquet")
 
 
 def parse(run: Run, plan: DatasetPlan) -> Parsed:
     """Raises: SourceRefused for bytes that cannot be read, Refused for drift or a file without rows, ConfigurationError for a
     transform that fails."""
-    folder = run.work / "parsed" / plan.name / plan.load_id
-    for name in ("kept", "refused"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     source, raw = source_of(run, plan.name, plan.current)
-    rows, erased, extra, numbers = 0, 0, list[str](), itertools.count()
     left_out = LeftOut(erasures(run, plan.name), run.project.datasets[plan.name])
-    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run):
+    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw) as keep:
+        loader = _Loader(run, plan, left_out, advance)
         for file in plan.files or []:
             assert file.path is not None
-            path = source.unpack(file.path, run.work)
-            batches, found = _spill(run, plan.name, file, path, folder / f"text-{file.sha256[:12]}", advance)
-            drifted, new = _drift(run, plan.name, file, found)
-            extra += [c for c in new if c not in extra]
-            gone = _leave_out(batches, left_out)
-            rows += _conform(run, plan.name, batches, folder, numbers, extra, drifted) + gone
-            erased += gone
-            if gone:
+            if not left_out:
+                keep(file)
+            gone = loader.erased
+            loader.load(file, source.unpack(file.path, run.work))
+            if loader.erased > gone:
                 raw.withdraw(file, "later load")
             elif left_out:
-                raw.keep(file)
-        if not rows:
-            names = ", ".join(f.name for f in plan.files or [])
-            raise Refused(f"{plan.name}: the source has no row", where=names, french=f"Le fichier reçu n'a aucune ligne ({names}).")
-        _unify(folder / "kept", extra)
-        _refuse_double_keys(run, plan, folder)
-    return Parsed(folder, rows, extra, erased)
+                keep(file)
+        return loader.finish()
 
 
-# ---- bytes -> batches of text or typed columns ---------------------------------------------------------------------
+@contextmanager
+def _keeping(raw: RawStore) -> Iterator[Any]:
+    """Raw bytes go to the lake while they are read. At the end they are all there, whatever came of reading them."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: list[Future[None]] = []
+        try:
+            yield lambda file: waiting.append(pool.submit(raw.keep, file))
+        finally:
+            for each in waiting:
+                each.result()
 
 
-def _spill(run: Run, name: str, file: RawFile, path: Path, folder: Path, advance: progress.Advance) -> tuple[list[Path], set[str]]:
-    """Every batch as a Parquet file, and the columns that were seen: only after the last one is it known how they drifted."""
-    import polars as pl
+class _Loader:
+    """The files of one load, one after the other."""
 
-    folder.mkdir(exist_ok=True)
-    written, columns, start = list[Path](), set[str](), 1
-    for batch in read_batches(run, name, file, path):
-        if reserved := [c for c in batch.columns if c.startswith("__")]:
-            where = f"{file.name}, column {reserved[0]!r}"
-            raise Refused("names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform")
-        placed = batch.with_columns(pl.lit(file.name).alias(FILE), pl.int_range(start, start + batch.height).alias(ROW))
-        written.append(folder / f"{len(written):06}.parquet")
-        placed.write_parquet(written[-1], compression="uncompressed")
-        columns |= set(batch.columns)
-        start += batch.height
-        advance(batch.height)
-    return written, columns
+    def __init__(self, run: Run, plan: DatasetPlan, left_out: LeftOut, advance: progress.Advance) -> None:
+        self.run, self.plan, self.name, self.left_out, self.advance = run, plan, plan.name, left_out, advance
+        self.declared = run.project.datasets[plan.name]
+        self.folder = run.work / "parsed" / plan.name / plan.load_id
+        for name in ("kept", "refused", "text"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self.reading = Reading(plan.name, self.declared, run.settings, plan.current.load.reading if plan.current else {})
+        self.writer = PartWriter(self.folder / "kept")
+        self.refused_files: list[Path] = []
+        self.numbers = itertools.count()
+        self.read, self.erased, self.extra = 0, 0, list[str]()
+        self.members: dict[str, tuple[Path, Format]] = {}
+
+    def load(self, file: RawFile, path: Path) -> None:
+        for member in formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings):
+            how = self.reading.format_of(member.path, member.name)
+            self.members[member.name] = (member.path, how)
+            if not self._fast(member.path, member.name, how):
+                self._slow(member.path, member.name, how)
+
+    def finish(self) -> Parsed:
+        if not self.read:
+            names = ", ".join(f.name for f in self.plan.files or [])
+            raise Refused(f"{self.name}: the source has no row", where=names, french=f"Le fichier reçu n'a aucune ligne ({names}).")
+        parts = self._unified(self.writer.finish()) or [self._empty_part()]
+        parts, doubles = self._without_doubles(parts)
+        return Parsed(
+            self.folder,
+            parts,
+            self.refused_files + doubles,
+            self.read,
+            self.extra,
+            self.reading.as_dict(),
+            self.reading.findings,
+            self.members,
+            self.erased,
+        )
+
+    # -- one file
+
+    def _fast(self, path: Path, name: str, how: Format) -> bool:
+        """Take a regular file whole, in one pass (fast.py)."""
+        if not isinstance(how, CsvFormat) or self.declared.transform or self.left_out or self.extra or not fast.is_worth_it(path):
+            return False
+        sample = next((p for p in formats.read(path, name, how, self.run.settings) if not isinstance(p, BadRow)), None)
+        if sample is None:
+            return False
+        conventions = self.reading.conventions_of(sample.head(self.run.settings.batch_rows), name)
+        self.writer.close_part()
+        folder, settings = self.folder / "text", self.run.settings
+        taken = fast.take(path, name, how, self.declared, conventions, settings, folder, self.writer.next_path)
+        if taken is None:
+            return False
+        for part in taken.parts:
+            self.writer.adopt(part)
+        self.read += taken.rows
+        self.advance(taken.rows)
+        return True
+
+    def _slow(self, path: Path, name: str, how: Format) -> None:
+        """A batch at a time. Where the columns are only known at the end (records, a transform), batches wait on the disk."""
+        frames = self._placed(self._frames(path, name, how), name)
+        if how.type in RECORD_FORMATS or self.declared.transform:
+            frames, columns, sample = self._spilled(frames)
+        else:
+            frames, columns, sample = _peeked(frames)
+        if sample is None:
+            return
+        conventions = self.reading.conventions_of(sample, name)
+        drifted, new = contract.settle(self.declared, self.name, name, contract.drift(self.declared, columns, sample, conventions))
+        self.extra += [c for c in new if c not in self.extra]
+        for frame in frames:
+            self._conform(frame, conventions, drifted)
+
+    def _frames(self, path: Path, name: str, how: Format) -> Iterator[pl.DataFrame]:
+        for piece in read_batches(self.run, self.name, path, name, how):
+            if isinstance(piece, BadRow):
+                self._refuse_record(piece, name)
+            else:
+                yield piece
+
+    def _refuse_record(self, bad: BadRow, name: str) -> None:
+        self.read += 1
+        self._refuse(refused.of_record(bad, name))
+
+    def _placed(self, frames: Iterator[pl.DataFrame], name: str) -> Iterator[pl.DataFrame]:
+        """With FILE and ROW, and without the rows of people who were erased."""
+        import polars as pl
+
+        start = 1
+        for frame in frames:
+            numbered = frame.schema.get(ROW) == pl.Int64  # by the format: what is read of a text is text
+            if reserved := [c for c in frame.columns if c.startswith("__") and not (numbered and c == ROW)]:
+                where = f"{name}, column {reserved[0]!r}"
+                raise Refused("names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform")
+            if not numbered:
+                frame = frame.with_columns(pl.int_range(start, start + frame.height, dtype=pl.Int64).alias(ROW))
+            placed = frame.with_columns(pl.lit(name).alias(FILE))
+            start = int(placed[ROW][-1]) + 1 if placed.height else start
+            self.read += frame.height
+            self.advance(frame.height)
+            rest = self.left_out.without(placed) if self.left_out else placed
+            self.erased += placed.height - rest.height
+            yield rest
+
+    def _spilled(self, frames: Iterator[pl.DataFrame]) -> tuple[Iterator[pl.DataFrame], set[str], pl.DataFrame | None]:
+        import polars as pl
+
+        written, columns, sample = list[Path](), set[str](), None
+        for frame in frames:
+            sample = frame if sample is None else sample
+            written.append(self.folder / "text" / f"{next(self.numbers):06}.parquet")
+            frame.write_parquet(written[-1], compression="uncompressed")
+            columns |= set(frame.columns)
+
+        def again() -> Iterator[pl.DataFrame]:
+            for path in written:
+                yield pl.read_parquet(path)
+                path.unlink()
+
+        return again(), columns, sample
+
+    def _conform(self, frame: pl.DataFrame, conventions: dict[str, Any], drifted: str) -> None:
+        import polars as pl
+
+        if drifted:
+            rules = pl.Series("rules", [[drifted]] * frame.height, dtype=pl.List(pl.String))
+            return self._refuse(contract.refused_rows(frame, rules))
+        kept, wrong = contract.conform(frame, self.declared, self.extra, conventions)
+        self.writer.add(kept)
+        self._refuse(wrong)
+
+    def _refuse(self, rows: pl.DataFrame) -> None:
+        if rows.is_empty():
+            return
+        self.refused_files.append(self.folder / "refused" / f"{next(self.numbers):06}.parquet")
+        refused.complete(rows).write_parquet(self.refused_files[-1])
+
+    # -- all files
+
+    def _unified(self, parts: list[Part]) -> list[Part]:
+        """Files that came before a new column get it as nulls, so that all have one schema."""
+        import polars as pl
+
+        for part in parts if self.extra else []:
+            there = pl.read_parquet_schema(part.path)
+            if lacking := [pl.lit(None, pl.String).alias(c) for c in self.extra if c not in there]:
+                pl.read_parquet(part.path).with_columns(lacking).write_parquet(part.path)
+        return parts
+
+    def _empty_part(self) -> Part:
+        """Every row was refused: the columns without a row."""
+        import polars as pl
+
+        path = self.writer.next_path()
+        schema = contract.arrow_schema(self.declared, dict.fromkeys(self.extra, "string"))
+        pl.DataFrame(schema.empty_table()).write_parquet(path)
+        return Part(path, 0)
+
+    def _without_doubles(self, parts: list[Part]) -> tuple[list[Part], list[Path]]:
+        key, plan = self.declared.key, self.plan
+        if not key:
+            return parts, []
+        if self.declared.mode != "append" or plan.based_on is None or plan.current is None:
+            return refuse_doubles(parts, key, None, self.folder)
+        table = Dataset(self.run.lake, self.run.project.name, self.name)
+        with table.reading():
+            return refuse_doubles(parts, key, table.scan(plan.based_on), self.folder)
 
 
-def read_batches(run: Run, name: str, file: RawFile, path: Path) -> Iterator[pl.DataFrame]:
-    declared, size = run.project.datasets[name], run.settings.batch_rows
-    how = decide(path, file.name, declared.format, run.settings).format
-    pieces = read(path, file.name, how, run.settings)
+def read_again(run: Run, dataset: str, name: str, path: Path) -> Iterator[pl.DataFrame]:
+    """Frames of bytes that were kept, read as a load of them would be now. What is no row is left out."""
+    declared, latest = run.project.datasets[dataset], Dataset(run.lake, run.project.name, dataset).latest()
+    reading = Reading(dataset, declared, run.settings, latest.load.reading if latest else {})
+    for member in formats.members(path, name, declared.format, run.work, run.settings):
+        for piece in read_batches(run, dataset, member.path, member.name, reading.format_of(member.path, member.name)):
+            if not isinstance(piece, BadRow):
+                yield piece
+
+
+def _peeked(frames: Iterator[pl.DataFrame]) -> tuple[Iterator[pl.DataFrame], set[str], pl.DataFrame | None]:
+    """The columns are those of the first frame."""
+    first = next(frames, None)
+    return (iter(()), set(), None) if first is None else (itertools.chain([first], frames), set(first.columns), first)
+
+
+def read_batches(run: Run, dataset: str, path: Path, name: str, how: Format) -> Iterator[pl.DataFrame | BadRow]:
+    """What a file gives after the dataset's transform: frames, and records that are no rows."""
+    declared, size = run.project.datasets[dataset], run.settings.batch_rows
+    pieces = formats.read(path, name, how, run.settings)
     records = how.type in RECORD_FORMATS
     if declared.transform is None:
-        yield from _frames(pieces, size, file.name) if records else pieces
+        yield from _frames(pieces, size, name) if records else pieces
         return
     function, argument = load_transform(run.project.folder, declared.transform)
+    bad: list[BadRow] = []
+    good = _without_bad(pieces, bad)
     if argument == "records":
-        rows = pieces if records else (row for frame in pieces for row in frame.iter_rows(named=True))
-        yield from _frames(_guarded(lambda: function(rows), declared.transform, file), size, declared.transform)
+        rows = good if records else (row for frame in good for row in frame.iter_rows(named=True))
+        made = _frames(guarded(lambda: function(rows), declared.transform, name), size, declared.transform)
     else:
-        frames = _frames(pieces, size, file.name) if records else pieces
-        yield from _guarded(lambda: (function(frame) for frame in frames), declared.transform, file)
+        frames = _frames(good, size, name) if records else good
+        made = guarded(lambda: (function(frame) for frame in frames), declared.transform, name)
+    for frame in made:
+        yield frame
+        yield from bad
+        bad.clear()
+    yield from bad
 
 
-def _frames(records: Iterable[dict[str, Any]], size: int, origin: str) -> Iterator[pl.DataFrame]:
+def _without_bad(pieces: Iterator[Any], bad: list[BadRow]) -> Iterator[Any]:
+    for piece in pieces:
+        if isinstance(piece, BadRow):
+            bad.append(piece)
+        else:
+            yield piece
+
+
+def _frames(records: Iterable[Any], size: int, origin: str) -> Iterator[Any]:
     """`origin`: what an error names, the file or the transform."""
+    import polars as pl
+
     for chunk in _batched(records, size):
+        if isinstance(chunk, BadRow):
+            yield chunk
+            continue
+        numbers, rows = chunk
         try:
-            yield contract.frame_of_records(chunk)
+            yield contract.frame_of_records(rows).with_columns(pl.Series(ROW, numbers, dtype=pl.Int64))
         except SocleError as error:
             raise type(error)(f"{origin}: {error.message}", where=error.where, hint=error.hint, french=error.french) from None
 
 
-def _batched(records: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    iterator = iter(records)
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk
-
-
-def load_transform(folder: Path, transform: str) -> tuple[Callable[[Any], Iterable[Any]], str]:
-    """The project's function, and the name of its one argument: `records` (dictionaries) or `batch` (Polars frames)."""
-    file, name = transform.split(":")
-    spec = importlib.util.spec_from_file_location(f"socle_transform_{abs(hash(folder))}", folder / file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        function = getattr(module, name)
-    except (Exception, SystemExit) as error:
-        raise _transform_error(error, transform, "while it was loaded", str(folder / file)) from error
-    return function, function.__code__.co_varnames[0]
-
-
-def _guarded(rows: Callable[[], Iterable[Any]], transform: str, file: RawFile) -> Iterator[Any]:
-    """A transform is the project's code: whatever it raises is reported as its error, with its line."""
-    count = 0
-    try:
-        for row in rows():
-            if not (isinstance(row, dict) or hasattr(row, "iter_slices")):
-                raise TypeError(f"it gave a {type(row).__name__}, not a row (dict) or a frame (polars.DataFrame)")
-            yield row
-            count += 1
-    except SocleError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _transform_error(error, transform, f"after {count} rows of {file.name}", file.source) from error
-
-
-def _transform_error(error: BaseException, transform: str, moment: str, where: str) -> ConfigurationError:
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(transform.split(":", maxsplit=1)[0])]
-    line = f", line {own[-1].lineno}" if own else ""
-    reason = "".join(traceback.format_exception_only(error)).strip()
-    return ConfigurationError(
-        f"the transform {transform} failed {moment}: {reason}{line}", where=where, hint="socle validate, then fix the transform"
-    )
-
-
-# ---- drift, types, keys --------------------------------------------------------------------------------------------
-
-
-def _drift(run: Run, name: str, file: RawFile, found: set[str]) -> tuple[str, list[str]]:
-    """(rule that refuses every row of this file, or ""; new columns to let in).
-
-    Raises: Refused when drift is refused.
-    """
-    declared = run.project.datasets[name]
-    drift = contract.drift(declared, found)
-    if not drift or not found:
-        return "", []
-    if declared.on_drift == "refuse":
-        raise Refused(
-            f"the columns of {file.name} are not those declared: {drift}",
-            where=f"datasets.{name}.columns",
-            hint="declare them as they are now, or set on_drift: evolve or quarantine",
-            french=_columns_changed(file, drift),
-        )
-    if declared.on_drift == "quarantine":
-        return f"drift: {drift}", []
-    lost = [c for c in drift.missing if c in contract.required_columns(declared)]
-    if lost:
-        raise Refused(
-            f"{file.name} lacks required columns: {', '.join(lost)}", where=f"datasets.{name}.columns", french=_columns_changed(file, drift)
-        )
-    return "", drift.new
-
-
-def _columns_changed(file: RawFile, drift: contract.Drift) -> str:
-    parts = [f"il manque {', '.join(drift.missing)}"] if drift.missing else []
-    parts += [f"{', '.join(drift.new)} en plus"] if drift.new else []
-    return f"Les colonnes de {file.name} ne sont pas celles prévues : {' ; '.join(parts) or drift}."
-
-
-def _leave_out(batches: list[Path], left_out: LeftOut) -> int:
-    """Take the rows of people who were erased out of the spilled batches; how many there were."""
-    import polars as pl
-
-    gone = 0
-    for path in batches if left_out else []:
-        batch = pl.read_parquet(path)
-        rest = left_out.without(batch)
-        if rest.height < batch.height:
-            rest.write_parquet(path, compression="uncompressed")
-            gone += batch.height - rest.height
-    return gone
-
-
-def _conform(run: Run, name: str, batches: list[Path], folder: Path, numbers: Iterator[int], extra: list[str], drifted: str) -> int:
-    import polars as pl
-
-    declared, rows = run.project.datasets[name], 0
-    for path in batches:
-        batch = pl.read_parquet(path)
-        rows += batch.height
-        if drifted:
-            kept = contract.conform(batch.clear(), declared, [])[0]
-            rules = pl.Series("rules", [[drifted]] * batch.height, dtype=pl.List(pl.String))
-            refused = contract.refused_rows(batch, rules)
-        else:
-            kept, refused = contract.conform(batch, declared, extra)
-        number = next(numbers)
-        kept.write_parquet(folder / "kept" / f"{number:06}.parquet", compression="uncompressed")
-        refused.write_parquet(folder / "refused" / f"{number:06}.parquet")
-        path.unlink()
-    return rows
-
-
-def _unify(folder: Path, extra: list[str]) -> None:
-    """Files that came before a new column get it as nulls, so that all have one schema."""
-    import polars as pl
-
-    for path in folder.glob("*.parquet") if extra else []:
-        frame = pl.read_parquet(path)
-        lacking = [pl.lit(None, pl.String).alias(c) for c in extra if c not in frame.columns]
-        if lacking:
-            frame.with_columns(lacking).write_parquet(path)
-
-
-def _refuse_double_keys(run: Run, plan: DatasetPlan, folder: Path) -> None:
-    """The first row of a key stays, later ones are refused; when appending, so are rows whose key is in the table already."""
-    import polars as pl
-
-    declared = run.project.datasets[plan.name]
-    if not declared.key:
-        return
-    kept = pl.scan_parquet(folder / "kept" / "*.parquet")
-    where = kept.select(FILE, ROW, *declared.key).collect()
-    double = ~where.select(pl.struct(declared.key).is_first_distinct()).to_series()
-    known = pl.Series([False]).new_from_index(0, where.height)
-    if declared.mode == "append" and plan.current is not None:
-        assert plan.based_on is not None
-        table = Dataset(run.lake, run.project.name, plan.name)
-        with table.reading():
-            there = table.scan(plan.based_on).select(declared.key).unique().with_columns(__there=pl.lit(True)).collect()
-        known = where.join(there, on=declared.key, how="left", maintain_order="left")["__there"].fill_null(False)
-    if not (double | known).any():
-        return
-    _set_aside(folder, double, known, declared.key)
-
-
-def _set_aside(folder: Path, double: pl.Series, known: pl.Series, key: list[str]) -> None:
-    """`double` and `known` are in the order of the kept files."""
-    import polars as pl
-
-    name, start = ",".join(key), 0
-    for path in sorted((folder / "kept").glob("*.parquet")):
-        frame = pl.read_parquet(path)
-        part = slice(start, start + frame.height)
-        flags = pl.DataFrame({"double": double[part], "known": known[part]})
-        rules = flags.select(
-            pl.concat_list(
-                pl.when("double").then(pl.lit(f"key:{name}:twice in this load")),
-                pl.when("known").then(pl.lit(f"key:{name}:already in the table")),
-            ).list.drop_nulls()
-        ).to_series()
-        wrong = flags.select(pl.col("double") | pl.col("known")).to_series()
-        start += frame.height
-        if wrong.any():
-            contract.refused_rows(frame.filter(wrong), rules.filter(wrong)).write_parquet(folder / "refused" / f"key-{path.name}")
-            frame.filter(~wrong).write_parquet(path)
-
-
-def count_rules(refused: pl.LazyFrame) -> dict[str, int]:
-    """Rule -> rows that it refused; a row counts once for each of its rules."""
-    lists = refused.select("rules").collect()["rules"].to_list()
-    return dict(Counter(rule for rules in lists for rule in rules))
+def _batched(records: Iterable[Any], size: int) -> Iterator[tuple[list[int], list[dict[str, Any]]] | BadRow]:
+    """Records with their numbers, from 1; those that are no rows count, too."""
+    numbers, rows = list[int](), list[dict[str, Any]]()
+    for number, record in enumerate(records, 1):
+        if isinstance(record, BadRow):
+            yield record
+            continue
+        numbers.append(number)
+        rows.append(record)
+        if len(rows) == size:
+            yield numbers, rows
+            numbers, rows = [], []
+    if rows:
+        yield numbers, rows

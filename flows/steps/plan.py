@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
-from flows.errors import ConfigurationError, NotFound, StorageError
+from flows.errors import ConfigurationError, NotFound, Refused, StorageError
 from flows.lake import keys
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.erasures import Erasures
@@ -43,6 +43,8 @@ class DatasetPlan:
     """Delta version that this plan was made from, and that its commit must follow; None: there is no table yet."""
     refusal: CheckReport | None = None
     """For action `refused`: the same load was refused before."""
+    source_state: dict[str, Any] = field(default_factory=dict)
+    """What the source is to remember once this load is published."""
 
     @property
     def ingest_fingerprint(self) -> str:
@@ -133,23 +135,48 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
     files = received if received is not None else source_of(run, name, current)[0].identify()
     if files is None:
         return DatasetPlan(name, "load", ["the source was never read"], current=current, based_on=based_on)
+    if not files:
+        return DatasetPlan(name, "nothing", ["the source has nothing new"], [], current=current, based_on=based_on)
     if dataset.mode == "replace":
         return replace(_compare(run, name, files, current, files_are_new=True), based_on=based_on)
-    new = _new_files(files, history, dataset.mode)
+    new = _next_picture(name, files, history) if dataset.mode == "snapshot" else _new_files(files, history, dataset.mode)
     return replace(_compare(run, name, new or files, current, files_are_new=bool(new)), based_on=based_on)
 
 
 def _new_files(files: list[RawFile], history: list[DatasetVersion], mode: str) -> list[RawFile]:
     """Files to append or merge. Bytes that were loaded are never appended again; a file that is merged by key counts as new, too,
     when it went back to earlier bytes."""
-    loaded = {sha for version in history for sha in version.load.raw.values()}
+    loaded, latest = _loaded(history)
+    if mode == "append":
+        return [f for f in files if f.sha256 not in loaded]
+    return [f for f in files if latest.get(f.name, f.sha256 if f.sha256 in loaded else None) != f.sha256]
+
+
+def _next_picture(name: str, files: list[RawFile], history: list[DatasetVersion]) -> list[RawFile]:
+    """Each file is a full picture of its moment, and each becomes a version of its own: the next one, in the order of the names.
+
+    Raises: Refused for a picture that comes before one that was loaded: it would be taken for the present one.
+    """
+    loaded, latest = _loaded(history)
+    new = [f for f in files if latest.get(f.name, f.sha256 if f.sha256 in loaded else None) != f.sha256]
+    newest = max(latest, default="")
+    if early := [f.name for f in new if f.name < newest]:
+        raise Refused(
+            f"{early[0]} comes before {newest}, which is loaded already: it would be taken for what is so now",
+            where=f"datasets.{name}.source",
+            hint="pictures are loaded in the order of their names; to load them all again, use mode: replace or another dataset",
+            french=f"L'instantané {early[0]} est antérieur à {newest}, déjà chargé : il ne peut plus être chargé après lui.",
+        )
+    return new[:1]
+
+
+def _loaded(history: list[DatasetVersion]) -> tuple[set[str], dict[str, str]]:
+    """(sha256 of all bytes that were ever loaded, name -> sha256 of what the source gave last under it)."""
     latest: dict[str, str] = {}
     for version in reversed(history):
         if not version.load.rollback:  # its files are those of an earlier load, not what the source gave last
             latest |= version.load.raw
-    if mode == "append":
-        return [f for f in files if f.sha256 not in loaded]
-    return [f for f in files if latest.get(f.name, f.sha256 if f.sha256 in loaded else None) != f.sha256]
+    return {sha for version in history for sha in version.load.raw.values()}, latest
 
 
 def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion | None, files_are_new: bool) -> DatasetPlan:
@@ -167,6 +194,8 @@ def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion 
         action, reasons = "refused", earlier.reasons
     elif action == "check" and earlier is not None:
         action, reasons = "nothing", []
+    elif action == "load" and earlier is not None and earlier.verdict == "unchanged":
+        action, reasons = "nothing", earlier.reasons
     if action == "load" and current is None:
         reasons = ["there is no version yet"]
     return DatasetPlan(name, action, reasons, files, ingest, check, load_id, current, refusal=earlier)
@@ -176,7 +205,7 @@ def _action(mode: str, files_are_new: bool, ingest: fingerprints.Parts, differen
     """A replaced table is made again when anything changed. Rows that were appended or merged stay: a changed suite only checks
     them again, and a file is never appended twice."""
     reasons = [f"{part} changed" for part in different]
-    if mode == "replace":
+    if mode == "replace" or (mode == "snapshot" and different):
         return ("load", reasons) if different else ("nothing", [])
     if files_are_new:
         return "load", [*(r for r in reasons if r != "raw changed"), "new source files"]

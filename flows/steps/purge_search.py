@@ -18,7 +18,7 @@ from flows.lake.raw import RawFile, RawStore
 from flows.quality.results import CheckReport
 from flows.steps import Run
 from flows.steps.identity import Person
-from flows.steps.parse import read_batches
+from flows.steps.parse import read_again
 from flows.steps.plan import source_of
 
 DAY_S = 86_400.0
@@ -50,7 +50,7 @@ def _raw_holds(run: Run, name: str, file: RawFile, who: Person) -> bool:
     assert file.path is not None
     try:
         source, _ = source_of(run, name, None)
-        if any(who.in_rows(batch.lazy()) for batch in read_batches(run, name, file, source.unpack(file.path, run.work))):
+        if any(who.in_rows(batch.lazy()) for batch in read_again(run, name, file.name, source.unpack(file.path, run.work))):
             return True
         readable = True
     except (SocleError, UnicodeError, ValueError):  # of another format than today's, or damaged

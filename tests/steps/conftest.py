@@ -69,6 +69,17 @@ def history(root: Path) -> Callable[[], list[int]]:
 
 
 @pytest.fixture
+def quarantined_rows(root: Path) -> Callable[[CheckReport], list[dict[str, Any]]]:
+    """The refused rows of one load."""
+
+    def rows_of(report: CheckReport) -> list[dict[str, Any]]:
+        with open_run("essai") as run:
+            return Quarantine(run.lake, "essai", "demandes").rows(report.load_id)
+
+    return rows_of
+
+
+@pytest.fixture
 def quarantined(root: Path) -> Callable[[CheckReport], dict[int, set[str]]]:
     """row number -> rules, of the refused rows of one load."""
 

@@ -9,6 +9,7 @@ import os
 import sys
 import tarfile
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import polars as pl
@@ -75,10 +76,18 @@ def _everything(data: bytes) -> str:
 
 @pytest.fixture
 def old_table(monkeypatch):
-    """Tables as they were made before the log was told to keep no values."""
+    """Tables as other programs write them: the log repeats the largest values."""
     from flows.lake import datasets
 
+    plain = datasets.upload
+
+    def with_values(objects, dataset, files):
+        largest = [pl.read_parquet(file.path)["texte"].max() for file in files]
+        actions = plain(objects, dataset, files)
+        return [replace(a, stats=json.dumps({"maxValues": {"texte": v}})) for a, v in zip(actions, largest, strict=True)]
+
     monkeypatch.setattr(datasets, "TABLE_CONFIGURATION", {"delta.enableExpiredLogCleanup": "false"})
+    monkeypatch.setattr(datasets, "upload", with_values)
 
 
 def test_a_person_is_gone_from_every_object_and_the_others_are_as_before(load, data, unchecked, old_table, erase, leaks, served, history):

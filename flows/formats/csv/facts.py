@@ -105,3 +105,10 @@ def _records(path: Path, how: CsvFormat) -> tuple[int, Iterator[bytes]]:
                 yield block
 
     return start, blocks()
+
+
+def columns(path: Path, how: CsvFormat, name: str = "") -> list[str]:
+    """Names of the columns, all different, as `read` gives them; none if there is no record at all."""
+    text, found, _ = open_records(path, how, name)
+    with text:
+        return found.names

@@ -1,0 +1,162 @@
+"""The short way for a CSV file that is regular: Polars parses it into the declared types and writes the table's files in one pass.
+
+It is all or nothing. A file is taken only if the result is exactly what the long way (parse.py) would give, and that is proved: the
+bytes are regular CSV that any reader reads the same (`csv.regular`; Polars alone fills short rows without a word), no value failed
+to parse, no required value is missing. In any doubt it gives None, whatever was written is thrown away, and the long way finds out
+which rows are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows import contract
+from flows.formats import csv
+from flows.project import Dataset
+from flows.project.formats import CsvFormat
+from flows.settings import Settings
+from flows.steps.parts import COMPRESSION, LEVEL, Part
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SMALL = 1 << 20  # bytes: below, the long way is as good
+FILE_BYTES = 512 << 20  # of a data file in memory, before compression
+
+
+def is_worth_it(path: Path) -> bool:
+    return path.stat().st_size >= SMALL
+
+
+@dataclass(frozen=True)
+class Taken:
+    parts: list[Part]
+    rows: int
+
+
+def take(
+    path: Path,
+    name: str,
+    how: CsvFormat,
+    declared: Dataset,
+    conventions: dict[str, Any],
+    settings: Settings,
+    folder: Path,
+    next_path: Callable[[], Path],
+) -> Taken | None:
+    """The whole file as parts, if it is regular; otherwise None, and nothing is left of it.
+
+    `folder`: for files that become parts; `next_path` names them.
+    """
+    import polars as pl
+
+    columns = csv.columns(path, how, name)
+    if not _suits(how, columns) or contract.drift(declared, set(columns)):
+        return None
+    made = folder / f"fast-{next_path().stem}"
+    with ThreadPoolExecutor(1) as pool:
+        facts = pool.submit(csv.regular, path, how, settings)  # reads the bytes while Polars does
+        try:
+            _query(path, how, declared, columns, conventions).sink_parquet(
+                pl.PartitionBy(made, approximate_bytes_per_file=FILE_BYTES),
+                compression=COMPRESSION,
+                compression_level=LEVEL,
+                mkdir=True,
+                engine="streaming",
+            )
+        except pl.exceptions.PolarsError:
+            _discard(made)
+            return None
+        files, found = sorted(made.glob("*.parquet")), facts.result()
+    if found is None or not files or found.records != sum(map(_height, files)) or not _is_complete(declared, files):
+        _discard(made)
+        return None
+    parts, first = list[Part](), 1
+    for file in files:
+        rows = _height(file)
+        parts.append(Part(file.rename(next_path()), rows, file=name, first=first))
+        first += rows
+    return Taken(parts, first - 1)
+
+
+def _suits(how: CsvFormat, columns: list[str]) -> bool:
+    return (
+        how.encoding in ("utf-8", "ascii")
+        and how.header_rows in (0, 1)
+        and not (how.footer_rows or how.escape or how.skip_space or how.empty_columns)
+        and how.quote in ('"', "")
+        and how.delimiter is not None
+        and len(columns) > 1  # in a file of one column an empty line may be a row
+    )
+
+
+def _query(path: Path, how: CsvFormat, declared: Dataset, columns: list[str], conventions: dict[str, Any]) -> pl.LazyFrame:
+    import polars as pl
+
+    types: dict[str, Any] = dict.fromkeys(columns, pl.String)
+    made: list[pl.Expr] = []
+    for name, origin in contract.origins(declared, columns).items():
+        kind, expression = contract.strict(declared.columns[name], conventions.get(name))
+        types[origin] = kind or pl.String
+        value = pl.col(origin)
+        made.append((expression(value) if expression else value).alias(name))
+    assert how.delimiter is not None
+    read = pl.scan_csv(
+        path,
+        has_header=how.header_rows == 1,
+        new_columns=columns,
+        skip_lines=how.skip_rows or 0,
+        separator=how.delimiter,
+        quote_char=how.quote or None,
+        infer_schema=False,
+        schema_overrides=types,
+        glob=False,
+    )
+    return read.select(made)
+
+
+def _is_complete(declared: Dataset, files: list[Path]) -> bool:
+    """No number is infinite or none, and every value that has to be there is."""
+    import polars as pl
+
+    numbers = [c for c, column in declared.columns.items() if column.type == "number"]
+    found = (
+        pl.scan_parquet(files)
+        .select(
+            infinite=_sum((~pl.col(c).is_finite()).sum() for c in numbers),
+            absent=_sum(_absent(c, declared).sum() for c in contract.required_columns(declared)),
+        )
+        .collect(engine="streaming")
+    )
+    return found.row(0) == (0, 0)
+
+
+def _sum(values: Iterable[pl.Expr]) -> pl.Expr:
+    import polars as pl
+
+    return pl.sum_horizontal([pl.lit(0), *(value.fill_null(0).cast(pl.Int64) for value in values)])
+
+
+def _absent(column: str, declared: Dataset) -> pl.Expr:
+    import polars as pl
+
+    value = pl.col(column)
+    return value.is_null() | (value.str.strip_chars() == "") if declared.columns[column].type == "string" else value.is_null()
+
+
+def _height(file: Path) -> int:
+    from pyarrow import parquet
+
+    return int(parquet.read_metadata(file).num_rows)
+
+
+def _discard(made: Path) -> None:
+    for file in made.glob("*"):
+        file.unlink()
+    with suppress(OSError):
+        made.rmdir()
