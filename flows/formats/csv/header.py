@@ -138,7 +138,7 @@ def _decode(value: bytes | None, text: Text) -> str:
             f"the header is not text in {text.declared}: {text.show((value or b'')[:100])!r}",
             where=str(text.path),
             hint="declare the right format.encoding",
-            french=f"L'en-tête du fichier n'est pas du texte en {text.declared} : l'encodage déclaré n'est pas le bon, ou le fichier est abîmé.",
+            french=f"L'en-tête n'est pas du texte en {text.declared} : ce n'est pas le bon encodage, ou le fichier est abîmé.",
         )
     return decoded
 
