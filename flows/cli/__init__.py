@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from flows.cli import audit, backup, deploy, explain, lake, notify, projects, purge, run, server, worker
+from flows.cli import audit, backup, deploy, explain, lake, notify, projects, purge, quarantine, run, server, worker
 
 app = typer.Typer(
     name="socle",
@@ -28,6 +28,7 @@ for command in (
     *backup.COMMANDS,
     *notify.COMMANDS,
     *purge.COMMANDS,
+    *quarantine.COMMANDS,
 ):
     app.command()(command)
 
