@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     audit_patience_s: float = Field(60.0, ge=0)
     """How long a run that has done its work waits for the storage to take the record of its end."""
 
+    s3_source_objects: int = Field(100_000, ge=1)
+    """Objects that the glob of an S3 source may match."""
+    s3_source_max_gb: float = Field(100.0, gt=0)
+    """Largest object that an S3 source takes."""
     sql_connect_timeout_s: float = Field(10.0, ge=2)
     sql_statement_timeout_s: float = Field(3600.0, gt=0)
     """Of a source that is a database: longest time for one statement, reading all its rows included."""
@@ -64,6 +68,10 @@ class Settings(BaseSettings):
     """Rows at the end of what was read that an incremental source remembers, to tell them from those that come later."""
     sql_max_gb: float = Field(50.0, gt=0)
     """Largest file that is made of the rows of a database."""
+    dlt_timeout_s: float = Field(14_400.0, gt=0)
+    """Longest time for one dlt resource."""
+    dlt_max_gb: float = Field(50.0, gt=0)
+    """Largest file that is made of what a dlt resource gives."""
 
     credentials_folder: Path | None = None
     """Holds `<project>/<name>`: what `credentials: <name>` of a source means (flows/sources/credentials.py)."""
