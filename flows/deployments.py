@@ -64,9 +64,9 @@ FORM = {
     ),
     "reason": ("Pourquoi", "En une phrase, pour l'historique : ce qui n'allait pas, ou qui l'a demandé. 5 caractères au moins."),
 }
+"""Parameter -> title and explanation in run forms. Prefect overwrites titles that a signature gives, so they are set here."""
 REFERENCE = "reference"
 VERSIONS = "x-socle-versions"  # in the schema of that parameter: [reference, what a person knows it by]; PostgreSQL reorders mappings
-"""Parameter -> title and explanation in run forms. Prefect overwrites titles that a signature gives, so they are set here."""
 
 
 @dataclass(frozen=True)
