@@ -10,12 +10,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.findings import Finding
 from flows.formats.base import BadRow, Decision, Member, Place
 from flows.project import Format
 from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.formats.archives import Members
 
 FORMATS = {
     "csv": "flows.formats.csv",
@@ -37,9 +40,11 @@ def decide(path: Path, name: str, declared: Format | None, settings: Settings) -
     Raises: SourceRefused if the file is none of the formats, or not of the declared one; ConfigurationError if it has not what
     is declared (a sheet, a record path).
     """
-    from flows.formats.recognise import recognise
+    from flows.formats.recognise import recognise, refuse_other
 
     kind = declared.type if declared else recognise(path, name)
+    if declared:
+        refuse_other(path, name, kind)
     decision: Decision = _module(kind).decide(path, name, declared, settings)
     return decision
 
@@ -63,9 +68,14 @@ def read(path: Path, name: str, how: Format, settings: Settings) -> Iterator[Any
     return pieces
 
 
-def members(path: Path, name: str, declared: Format | None, folder: Path, settings: Settings) -> Iterator[Member]:
-    """The files in an archive, each unpacked when it is its turn; for any other file, itself."""
-    yield Member(name, path)
+def members(path: Path, name: str, declared: Format | None, folder: Path, settings: Settings) -> Members:
+    """The files in an archive, each unpacked in `folder` when it is its turn, and left there; for any other file, itself.
+
+    Once it has ended, `findings()` says what of the archive was not read.
+    """
+    from flows.formats.archives import open_members
+
+    return open_members(path, name, declared.member if declared else None, folder, settings)
 
 
 def locate(path: Path, how: Format, row_numbers: list[int]) -> dict[int, Place]:

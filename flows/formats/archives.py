@@ -85,10 +85,18 @@ class Members:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     """(name, why): hidden files, READMEs, pictures ..., and what does not match."""
 
+    def __post_init__(self) -> None:
+        self._budget, self._numbers = Budget(self.path, self.name, self.settings), itertools.count()
+        self._members = self._all()
+
     def __iter__(self) -> Iterator[Member]:
-        budget = Budget(self.path, self.name, self.settings)
-        self._budget, self._numbers, found = budget, itertools.count(), 0
-        self.left_out.clear()
+        return self
+
+    def __next__(self) -> Member:
+        return next(self._members)
+
+    def _all(self) -> Iterator[Member]:
+        found = 0
         if _kind(self.path, self.name) is None:
             yield Member(self.name, self.path)
             return

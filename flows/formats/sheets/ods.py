@@ -92,7 +92,7 @@ class Ods(ZippedWorkbook):
 def _value(c: Any) -> tuple[str | None, str]:
     kind, text = _local(c, "value-type"), _text(c)
     given = _local(c, "value")
-    if any(k.endswith("calcext/1.0}value-type") and v == "error" for k, v in c.attrib.items()) or (
+    if any(k.endswith("calcext:1.0}value-type") and v == "error" for k, v in c.attrib.items()) or (
         ERROR_TEXT.fullmatch(text) and _local(c, "formula")
     ):
         return text or "#N/A", ERROR

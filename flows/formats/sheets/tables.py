@@ -94,7 +94,8 @@ def locate(seen: Seen, merges: list[Merge], skip_rows: int | None, header_rows: 
     """The table of a sheet; what is declared stays."""
     first = seen.head[0].number if seen.head else 0
     known = [r for r in spread(seen.head, merges) if r.number >= (skip_rows or 0)]
-    start, why = (skip_rows, "it is declared") if skip_rows is not None else _start(known, seen.rows)
+    own = {r.number: r.filled for r in seen.head}
+    start, why = (skip_rows, "it is declared") if skip_rows is not None else _start(known, own)
     if start is None:
         start, why = first, "nothing tells it from the records"
     body_from = next((i for i, r in enumerate(known) if r.number >= start), len(known))
@@ -106,8 +107,11 @@ def locate(seen: Seen, merges: list[Merge], skip_rows: int | None, header_rows: 
     return Place(start, header_rows, footer, max(0, left), total, why)
 
 
-def _start(rows: list[Row], count: int) -> tuple[int | None, str]:
-    """The first line of the header: the first row about as full as the table is wide, with more than one thing in it."""
+def _start(rows: list[Row], own: dict[int, int]) -> tuple[int | None, str]:
+    """The first line of the header: the first row about as full as the table is wide, with more than one thing in it.
+
+    `rows` have their merged cells filled; `own`: how many cells they have themselves.
+    """
     if not rows:
         return None, ""
     fills = sorted(r.filled for r in rows)
@@ -119,7 +123,7 @@ def _start(rows: list[Row], count: int) -> tuple[int | None, str]:
         below = rows[i + 1 :]
         if row.filled < max(2, 0.6 * typical) or len(set(values)) < min(2, len(values)):
             continue
-        if len(set(values)) <= 2 < typical and below and below[0].filled > len(set(values)):
+        if own.get(row.number, 0) <= 2 < typical and below and below[0].number > row.number + 1:
             continue  # titles, spread over merged cells
         if below and _words(row) < _words(below[0]) and below[0].filled >= row.filled and _is_text(below[0]) and not _is_text(row):
             continue  # a line of numbers or dates above the header
@@ -186,7 +190,7 @@ def _footer(seen: Seen, records: list[Row], body_from: int) -> tuple[int, str]:
         first = next((c for c in row.cells if c is not None), "")
         gap = row.number - before.number > 1
         sparse = row.filled <= max(1, typical / 3)
-        if TOTAL.match(first) and not (seen.rows > 3 and any(TOTAL.match(c or "") for r in records[:20] for c in r.cells[:1])):
+        if TOTAL.match(first) and not any(TOTAL.match(c or "") for r in records[:20] for c in r.cells[:1] if r.number < row.number - 3):
             total = first.strip()
         elif not (sparse and (gap or NOTE.match(first) or _is_strange(row, records) or _note_follows(tail[:at], typical))):
             break
