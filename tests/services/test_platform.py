@@ -182,6 +182,8 @@ def test_the_docs_server_only_reads(platform: Platform) -> None:
 def test_ctrl_c_leaves_no_process(tmp_path: Path, profile: str) -> None:
     write_project(tmp_path)
     with running(tmp_path, profile) as started:
+        calls = {action["type"] for each in started.api("automations/filter", {}) for action in each["actions"]}
+        assert ("call-webhook" in calls) is (profile == "team"), "no automation calls a notifier that is not there"
         run = started.trigger("pipeline/essai", {"project": "essai"})
         deadline = time.monotonic() + 60
         while started.api(f"flow_runs/{run}")["state_type"] != "RUNNING" and time.monotonic() < deadline:
