@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from flows.project.base import Name, Strict
+from flows.project.store_sources import DURATION, SECONDS
 
 SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "apikey", "x-auth-token", "private-token"}
 OURS = {"host", "range", "if-range", "if-none-match", "if-modified-since", "accept-encoding", "content-length", "connection", "te"}
@@ -145,12 +146,25 @@ class CursorPages(Strict):
 Pages = Annotated[NextPages | LinkPages | NumberedPages | OffsetPages | CursorPages, Field(discriminator="by")]
 
 
+def seconds(duration: str) -> int:
+    number, unit = re.fullmatch(r"(\d+) ?(\w+)", duration).groups()  # type: ignore[union-attr]
+    return int(number) * SECONDS[unit]
+
+
 class Since(Strict):
     """Only what is new: the greatest value of a column that was loaded, as a parameter."""
 
     parameter: Text
     column: Text = Field(description="Of the records, with dots: numbers, dates or times.")
     start: str | None = Field(None, description="The value for the first load; empty: the parameter is left out then.")
+    lag: Annotated[str, Field(pattern=DURATION)] | Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How far before the greatest value is asked for again, for rows that appear late: `15 min`, `2 h`, or a number."
+    )
+
+    @property
+    def lag_value(self) -> int | None:
+        """Seconds for a duration, otherwise the number itself."""
+        return seconds(self.lag) if isinstance(self.lag, str) else self.lag
 
 
 class RestSource(_Web):

@@ -140,7 +140,7 @@ def test_a_remote_file_of_which_its_server_tells_nothing_goes_by_its_checksum(po
 @pytest.mark.parametrize(("id", "hint"), [(CSV, False), (NEW, True)])
 def test_bytes_that_have_not_the_published_checksum(portal, source, tmp_path, id, hint):
     portal.resource(id)["checksum"]["value"] = portal.resource(id)["checksum"]["value"].translate(str.maketrans("0123", "3210"))
-    with pytest.raises(SourceRefused, match="sha1|md5") as caught:
+    with pytest.raises(SourceRefused, match=r"sha1|md5") as caught:
         source(resource=id).fetch(tmp_path / "1")
     assert ("verify" in caught.value.hint) == hint
     assert source(resource=id, verify=False).fetch(tmp_path / "2")[0].path.is_file()
