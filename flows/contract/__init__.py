@@ -7,7 +7,7 @@ commas, the order of a date's parts, words for yes and no) is declared, or found
 
 from __future__ import annotations
 
-from flows.contract.conform import TEXT, conform, origins, refused_rows, required_columns
+from flows.contract.conform import TEXT, conform, origins, own_name, refused_rows, required_columns
 from flows.contract.conventions import conflicts, find_conventions, merged
 from flows.contract.convert import convert, has_decimal_comma, strict
 from flows.contract.drift import Drift, drift, settle
@@ -31,6 +31,7 @@ __all__ = [
     "has_decimal_comma",
     "merged",
     "origins",
+    "own_name",
     "polars_type",
     "propose",
     "refused_rows",

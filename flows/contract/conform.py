@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 TEXT = Column(type="string")
 
 
+def own_name(name: str, column: Column) -> str:
+    """What a column is called in the files."""
+    return name if column.source is None else column.source
+
+
 def origins(dataset: Dataset, found: Iterable[str]) -> dict[str, str]:
     """Declared column -> its name in the file, for those that the file has. `source` counts first; a file that has the declared
     names already (a transform's, corrected rows) is taken as well."""
     there = set(found)
-    named = {n: c.source if c.source and c.source in there else n for n, c in dataset.columns.items()}
+    named = {n: c.source if c.source is not None and c.source in there else n for n, c in dataset.columns.items()}
     return {name: origin for name, origin in named.items() if origin in there}
 
 

@@ -32,7 +32,8 @@ def strict(column: Column, convention: Convention | None = None) -> tuple[pl.Dat
     """How a reader may take the column at once, with the result that `convert` gives.
 
     Returns: (type with which Polars' CSV reader may parse the column itself, else None: it is read as text; what then makes of
-    it the values, else None: they are what was read). Both raise where a value does not fit: `convert` says then which rows.
+    it the values, else None: they are what was read). Both raise a PolarsError where a value does not fit: `convert` says then
+    which rows.
     """
 
     reading, target = settled(column, convention), polars_type(column.type)
@@ -86,20 +87,22 @@ def has_value(value: pl.Expr, found: pl.DataType, reading: Reading) -> pl.Expr:
 
 
 def _read_all(text: pl.Series, reading: Reading) -> pl.Series:
-    """Raises: ValueError if a value does not fit."""
+    """Raises: ComputeError, as Polars does, if a value does not fit."""
     import polars as pl
 
     made = read(text, reading)
     unread = made.is_null() & text.is_not_null()
     if unread.any() and text.filter(unread).alias("v").to_frame().select(has_value(pl.col("v"), pl.String(), reading).any()).item():
-        raise ValueError(f"a value does not fit the type {reading.kind}")
+        raise pl.exceptions.ComputeError(f"a value does not fit the type {reading.kind}")
     return made
 
 
 def _refuse_inexact(number: pl.Series) -> pl.Series:
-    """Raises: ValueError for what is infinite, not a number, or so large that it may have been rounded."""
+    """Raises: ComputeError for what is infinite, not a number, or so large that it may have been rounded."""
+    import polars as pl
+
     if not (number.is_null() | (number.abs() < numbers.EXACT)).all() or number.is_nan().any():
-        raise ValueError("a value does not fit the type number")
+        raise pl.exceptions.ComputeError("a value does not fit the type number")
     return number
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flows.contract.conform import origins, required_columns
+from flows.contract.conform import origins, own_name, required_columns
 from flows.contract.evidence import Shown, texts_of
 from flows.contract.propose import kind_of
 from flows.contract.reading import Convention, settled
@@ -110,7 +110,7 @@ def drift(
     values that do not fit, from which a column is retyped."""
     data = {c for c in found if not c.startswith("__")}
     there = origins(dataset, data)
-    missing = [c.source or n for n, c in dataset.columns.items() if n not in there]
+    missing = [own_name(n, c) for n, c in dataset.columns.items() if n not in there]
     new = sorted(data - set(there.values()))
     renamed = _renamed(dataset, missing, new, sample) if missing and new else []
     retyped = [] if sample is None else _retyped(dataset, there, sample, conventions or {}, percent)
@@ -135,7 +135,7 @@ def settle(dataset: Dataset, name: str, file: str, drifted: Drift) -> tuple[str,
             first = drifted.renamed[0]
             hint = f"if {first.old!r} is now {first.new!r}, declare source: {first.new!r} of it; otherwise {hint}"
         raise Refused(f"the columns of {file} are not those declared: {drifted}", where=where, hint=hint, french=_sentence(file, drifted))
-    if lost := [c for c in required_columns(dataset) if (dataset.columns[c].source or c) in drifted.missing]:
+    if lost := [c for c in required_columns(dataset) if own_name(c, dataset.columns[c]) in drifted.missing]:
         raise Refused(f"{file} lacks required columns: {', '.join(lost)} ({drifted})", where=where, french=_sentence(file, drifted))
     if drifted.retyped:
         hint = "declare the type that it has now (the table is then made again), or ask for the file as it was"
@@ -152,7 +152,7 @@ def _sentence(file: str, drifted: Drift) -> str:
 
 def _renamed(dataset: Dataset, missing: list[str], new: list[str], sample: pl.DataFrame | None) -> list[Renamed]:
     """Each new column for one missing column at most, the surest first."""
-    declared = {c.source or n: c for n, c in dataset.columns.items()}
+    declared = {own_name(n, c): c for n, c in dataset.columns.items()}
     order = list(declared)
     scored = sorted(
         (

@@ -105,7 +105,12 @@ def kind_of(name: str, texts: Texts, shown: Shown | None = None) -> tuple[Column
     ):
         return "string", f"an identifier: {why}"
     integer, number = (_mostly(name, rest, kind, shown) for kind in ("integer", "number"))
-    if integer and not (number and _share(name, rest, "number", shown) > _share(name, rest, "integer", shown)):
+    decimals = rest.matching(r"[.,]0{1,2}$").any()  # `12,00` is whole, and an amount
+    if (
+        integer
+        and not (number and decimals)
+        and not (number and _share(name, rest, "number", shown) > _share(name, rest, "integer", shown))
+    ):
         return "integer", integer
     return ("number", number) if number else ("string", "text")
 

@@ -45,7 +45,9 @@ class Column(Strict):
     title: str = ""
     source: str | None = Field(default=None, description="The column's name in the file, if it is another.")
     decimal: Literal[",", "."] | None = Field(default=None, description="The mark before the decimals.")
-    thousands: Literal[".", ","] | None = Field(default=None, description="A mark between groups of three digits, beside spaces and apostrophes.")
+    thousands: Literal[".", ","] | None = Field(
+        default=None, description="A mark between groups of three digits, beside spaces and apostrophes."
+    )
     unit: str | None = Field(default=None, min_length=1, description="What may follow a number and is left out: €, %, kg ...")
     format: str | list[str] | None = Field(default=None, description="Of dates and times: %d/%m/%Y, or several, tried in this order.")
     true: OptionalWords = Field(default=None, description="Words that mean yes.")

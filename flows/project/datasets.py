@@ -75,7 +75,7 @@ class Dataset(Strict):
     def _sources_are_one_each(self) -> None:
         taken: dict[str, str] = {}
         for name, column in self.columns.items():
-            origin = column.source or name
+            origin = name if column.source is None else column.source
             if origin in taken:
                 raise ValueError(f"columns: {taken[origin]} and {name} are both read from {origin!r}")
             taken[origin] = name

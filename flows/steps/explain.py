@@ -296,7 +296,7 @@ def _declared_columns(
         known = column.model_dump(exclude_none=True, exclude_defaults=True)
         whole = type(column).model_validate({**convention, **known})
         if name not in there:
-            made.append(Proposal(name, column.source or name, whole, "declared; it is not in the file"))
+            made.append(Proposal(name, contract.own_name(name, column), whole, "declared; it is not in the file"))
             continue
         empty = sample[there[name]].null_count()
         reason = "; ".join(r for r in ("declared", why.get(name, "")) if r)

@@ -243,7 +243,7 @@ def test_drift_names_missing_new_and_renamed_columns():
     declared = dataset({"id": "string", "theme": "string", "texte": "string"})
     found = contract.drift(declared, {"id", "themes", "lieu", "__file", "texte"})
     assert (found.missing, found.new) == (["theme"], ["lieu", "themes"])
-    assert "'theme' is missing (renamed to 'themes'?)" in str(found)
+    assert "'theme' is missing (renamed to 'themes'? the names are alike)" in str(found)
     assert not contract.drift(declared, {"id", "theme", "texte"})
 
 
