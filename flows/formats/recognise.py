@@ -259,7 +259,7 @@ def _text_kind(head: bytes, path: Path, name: str) -> str | None:
     if start[0] == "<" and MARKUP.match(start):
         return "xml" if named != "csv" or start.startswith("<?xml") else "text"
     if start[0] == "{":
-        return _object_kind(head, path, named)
+        return _object_kind(start.encode() if head[:2] in (b"\xff\xfe", b"\xfe\xff", b"\0\0") else head, path, named)
     if start[0] == "[":
         return _list_kind(head, path, start, named)
     return "text"
@@ -316,7 +316,7 @@ def _first_keys(head: bytes) -> tuple[bool, bool]:
         data = head.removeprefix(b"\xef\xbb\xbf")
 
         def read(self, size: int = -1) -> bytes:
-            given, self.data = self.data, b""
+            given, self.data = (self.data, b"") if size else (b"", self.data)  # it asks for nothing to see of which type that is
             return given
 
     events = 0
@@ -335,8 +335,8 @@ def _first_keys(head: bytes) -> tuple[bool, bool]:
 def _looks_delimited(path: Path) -> bool:
     """Several lines with the same delimiter, as often in each."""
     with path.open("rb") as file:
-        text = decoded(file.read(HEAD)) or ""
-    lines = [line for line in text.splitlines()[:-1] or text.splitlines() if line.strip()][:20]
+        head = file.read(HEAD)
+    lines = [line for line in (decoded(head) or "").splitlines() if line.strip()][: 20 if len(head) == HEAD else None]
     return len(lines) > 1 and any(
         lines[0].count(d) and all(line.count(d) == lines[0].count(d) for line in lines) for d in (";", ",", "\t", "|")
     )
