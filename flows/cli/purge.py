@@ -77,7 +77,9 @@ def _show(done: Erasure) -> None:
         versions = f"{', '.join(done.versions_expired) or 'no version'} {'would expire' if done.dry_run else 'expired'}"
         typer.echo(f"  rows of the latest version: {done.rows}" + (f"; {done.version} is served without them" if done.version else ""))
         typer.echo(f"  versions: {versions}, {done.data_files} data file(s)")
-        typer.echo(f"  refused rows: {done.refused_rows}, {done.quarantine_files} file(s) of earlier states")
+        typer.echo(
+            f"  refused rows: {done.refused_rows}, {done.quarantine_files} file(s) of earlier states; corrections: {done.corrections}"
+        )
         typer.echo(f"  raw files: {len(done.raw)}; reports with samples: {done.checks}")
     for model in done.models:
         typer.echo(f"  {model} was trained on this person's rows: train again (socle run {done.project})")

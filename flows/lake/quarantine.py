@@ -93,17 +93,19 @@ class Quarantine(Dataset):
             found = self.lines(newest).group_by("load_id").agg((pl.col("rules").list.len() > 0).sum().alias("n")).collect()
         return dict(zip(found["load_id"].to_list(), found["n"].to_list(), strict=True))
 
-    def origins(self) -> dict[str, set[str]]:
-        """load_id of a replay -> ids of the rows that it tried."""
+    def replays(self) -> dict[str, set[str]]:
+        """load_id of a replay -> loads that had refused the rows that it tried."""
         import polars as pl
 
         newest = self.delta_version()
         if newest is None:
             return {}
         with self.reading():
-            tried = self.lines(newest).filter(pl.col("origin").is_not_null()).select("load_id", "origin").collect()
+            lines = self.lines(newest).select("load_id", "id", "origin").collect()
+        tried = lines.filter(pl.col("origin").is_not_null())
+        first = lines.filter(pl.col("origin").is_null()).select("id", pl.col("load_id").alias("first"))
         found: dict[str, set[str]] = {}
-        for load_id, origin in tried.iter_rows():
+        for load_id, origin in tried.join(first, left_on="origin", right_on="id").select("load_id", "first").unique().iter_rows():
             found.setdefault(load_id, set()).add(origin)
         return found
 

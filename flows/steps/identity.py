@@ -43,9 +43,11 @@ class Person:
         """Which rows are this person's; None if the rows lack a column to tell."""
         import polars as pl
 
-        if not set(self.columns) <= set(schema):
+        there = contract.origins(self.declared, schema)  # a file may have other names than the dataset
+        if not set(self.columns) <= set(there):
             return None
-        same = [canonical(c, schema[c], self.declared) == v for c, v in zip(self.columns, self.values, strict=True)]
+        who = zip(self.columns, self.values, strict=True)
+        same = [canonical(c, schema[there[c]], self.declared, there[c]) == v for c, v in who]
         return pl.all_horizontal(same).fill_null(False)
 
     def in_rows(self, rows: pl.LazyFrame) -> int:
@@ -53,21 +55,33 @@ class Person:
         match = self.matches(rows.collect_schema())
         return 0 if match is None else int(rows.select(match.sum()).collect().item() or 0)
 
-    def in_records(self, texts: Iterable[str]) -> list[bool]:
-        """The same for rows as JSON, as the quarantine has them. One that lacks the columns is looked through as text."""
-        return [self._in_record(text) for text in texts]
+    def in_refused(self, lines: pl.DataFrame) -> list[bool]:
+        """The same for lines of the quarantine: `row` as JSON, and `raw`, the text of the record in its file. What lacks the columns is
+        looked through as text."""
+        raws = lines["raw"] if "raw" in lines.columns else [None] * lines.height
+        return [self._in_line(row or "{}", raw or "") for row, raw in zip(lines["row"], raws, strict=True)]
 
-    def _in_record(self, text: str) -> bool:
+    def in_records(self, rows: Iterable[str]) -> list[bool]:
+        """The same without the text."""
+        return [self._in_line(row, "") for row in rows]
+
+    def in_cells(self, cells: Mapping[str, str | None]) -> bool | None:
+        """The same for one row of text cells; None if it lacks the columns."""
         import polars as pl
 
-        record = json.loads(text)
-        if not set(self.columns) <= set(record):
-            return self.is_distinct and self.needle.in_text(text)
-        plain = [contract.as_text(record[c]) for c in self.columns]
-        if any(value is None for value in plain):
+        there = contract.origins(self.declared, cells)
+        if not set(self.columns) <= set(there):
+            return None
+        plain = {there[c]: cells[there[c]] for c in self.columns}
+        if any(value is None for value in plain.values()):
             return False
-        frame = pl.DataFrame({c: [v] for c, v in zip(self.columns, plain, strict=True)}, schema=dict.fromkeys(self.columns, pl.String))
-        return self.in_rows(frame.lazy()) > 0
+        return self.in_rows(pl.DataFrame({c: [v] for c, v in plain.items()}, schema=dict.fromkeys(plain, pl.String)).lazy()) > 0
+
+    def _in_line(self, row: str, raw: str) -> bool:
+        cells = {name: contract.as_text(value) for name, value in json.loads(row).items()}
+        if (found := self.in_cells(cells)) is not None:
+            return found
+        return self.is_distinct and (self.needle.in_text(row) or self.needle.in_text(raw))
 
 
 def person(declared: Dataset, given: Mapping[str, str]) -> Person:
@@ -85,13 +99,13 @@ def person(declared: Dataset, given: Mapping[str, str]) -> Person:
     return Person(declared, columns, [str(v) for v in values])
 
 
-def canonical(column: str, found: Any, declared: Dataset) -> pl.Expr:
-    """A column's values as text: as its declared type reads them, else as they are."""
+def canonical(column: str, found: Any, declared: Dataset, there: str = "") -> pl.Expr:
+    """A column's values as text: as its declared type reads them, else as they are. `there`: its name in these rows."""
     import polars as pl
 
-    as_declared = declared.columns.get(column, contract.TEXT)
-    plain = pl.col(column).cast(pl.String, strict=False)
-    return pl.coalesce(contract.convert(pl.col(column), found, as_declared).cast(pl.String), plain).str.strip_chars().alias(column)
+    as_declared, value = declared.columns.get(column, contract.TEXT), pl.col(there or column)
+    plain = value.cast(pl.String, strict=False)
+    return pl.coalesce(contract.convert(value, found, as_declared).cast(pl.String), plain).str.strip_chars().alias(column)
 
 
 class LeftOut:
@@ -109,9 +123,10 @@ class LeftOut:
         import polars as pl
 
         for columns, digests in self.subjects.items():
-            if not set(columns) <= set(batch.columns):
+            there = contract.origins(self.declared, batch.columns)
+            if not set(columns) <= set(there):
                 continue
-            who = batch.select(canonical(c, batch.schema[c], self.declared) for c in columns)
+            who = batch.select(canonical(c, batch.schema[there[c]], self.declared, there[c]) for c in columns)
             known = [None not in row and self.erasures.digest(columns, row) in digests for row in who.iter_rows()]
             batch = batch.filter(~pl.Series(known, dtype=pl.Boolean))
         return batch

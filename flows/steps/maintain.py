@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from flows import progress
 from flows.errors import Conflict
+from flows.lake import keys
 from flows.lake.datasets import Dataset
 from flows.lake.objects import ObjectInfo, Objects
 from flows.lake.quarantine import Quarantine
@@ -88,6 +89,9 @@ def _carry_out(run: Run, plan: DatasetCleanup, cutoffs: Cutoffs) -> DatasetClean
     for pin in plan.pins:
         objects.delete(pin)
     _delete_raw(objects, plan, cutoffs)
+    for item in plan.corrections:
+        if objects.stat(keys.raw_sidecar(plan.name, item.key.split("/")[2])) is None:  # else its bytes have come again
+            objects.delete(item.key)
     freed = _delete_quarantine(run, plan, cutoffs)
     _delete(objects, sorted(plan.checks, key=lambda o: o.key, reverse=True))  # result.json, which makes the page count, goes first
     return replace(plan, quarantine_files=freed)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from flows import progress
 from flows.errors import ConfigurationError, Conflict, NotFound
 from flows.lake import keys
+from flows.lake.corrections import Correction
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.delta_log import DeltaLog, intervals, versions_with
 from flows.lake.erasures import Erasures
 from flows.lake.quarantine import Quarantine
-from flows.steps import Run, fingerprints, work_disk
+from flows.steps import Run, corrections, fingerprints, work_disk
 from flows.steps.identity import Person, person
 from flows.steps.plan import erasures, require_bucket
 from flows.steps.purge_search import clean_checks, copied_report, find_raw, temporary_files, verify
@@ -57,6 +58,8 @@ class Erasure:
     data_files: int = 0
     refused_rows: int = 0
     quarantine_files: int = 0
+    corrections: int = 0
+    """Of refused rows, by people."""
     raw: list[str] = field(default_factory=list)
     """sha256 of raw files whose bytes were removed."""
     checks: int = 0
@@ -75,7 +78,7 @@ class Erasure:
     @property
     def found_anything(self) -> bool:
         """Now; an earlier attempt may have found what is counted as rows and versions."""
-        counts = (self.data_files, self.refused_rows, self.quarantine_files, len(self.raw), self.checks)
+        counts = (self.data_files, self.refused_rows, self.quarantine_files, self.corrections, len(self.raw), self.checks)
         return any(counts)
 
     @property
@@ -102,6 +105,8 @@ def purge(run: Run, name: str, given: dict[str, str], reason: str = "", dry_run:
             loads = _again_on_conflict(run, name, lambda: _versions(run, name, who, done))
         with progress.step(f"{name}: erasing refused rows"):
             _again_on_conflict(run, name, lambda: _refused_rows(run, name, who, done))
+        with progress.step(f"{name}: erasing corrections"):
+            done.corrections = corrections.store_of(run, name).erase(lambda one: _corrected(who, one), dry_run=dry_run)
         with progress.step(f"{name}: erasing raw bytes"):
             _raw(run, name, who, done)
         with progress.step(f"{name}: erasing samples"):
@@ -244,7 +249,7 @@ def _refused_rows(run: Run, name: str, who: Person, done: Erasure) -> None:
     log, rows = DeltaLog(objects, keys.quarantine(name)), _all_rows(table, newest)
     files = log.data_files()
     done.searched["quarantine files"] = len(files)
-    theirs = pl.Series(who.in_records(rows["row"]), dtype=pl.Boolean)
+    theirs = pl.Series(who.in_refused(rows), dtype=pl.Boolean)
     done.refused_rows = max(done.refused_rows, int(theirs.sum()))
     if not done.dry_run and theirs.any():
         table.replace_rows(rows.filter(~theirs), newest)
@@ -259,7 +264,7 @@ def _refused_rows(run: Run, name: str, who: Person, done: Erasure) -> None:
 
 def _all_rows(table: Quarantine, version: int) -> pl.DataFrame:
     with table.reading():
-        return table.scan(version).collect()
+        return table.lines(version).collect()
 
 
 def _holds_refused(run: Run, log: DeltaLog, files: dict[str, Any], path: str, who: Person) -> bool:
@@ -267,9 +272,19 @@ def _holds_refused(run: Run, log: DeltaLog, files: dict[str, Any], path: str, wh
 
     copy = run.work / "quarantine-file.parquet"
     log.objects.fetch(files[path].key, copy)
-    found = any(who.in_records(pl.read_parquet(copy, columns=["row"])["row"]))
+    found = any(who.in_refused(pl.read_parquet(copy)))
     copy.unlink()
     return found
+
+
+def _corrected(who: Person, one: Correction) -> bool:
+    """The row before or after it was corrected is the person's; a record that is no row is looked through as text."""
+    rows = (one.was, one.was | one.changes)
+    found = [who.in_cells(row) for row in rows]
+    if any(found):
+        return True
+    texts = [value for row in rows for value in row.values() if value]
+    return None in found and who.is_distinct and any(who.needle.in_text(text) for text in texts)
 
 
 def _raw(run: Run, name: str, who: Person, done: Erasure) -> None:

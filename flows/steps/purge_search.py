@@ -146,7 +146,8 @@ def verify(run: Run, name: str, who: Person, advance: progress.Advance) -> dict[
 
 
 def _kind(run: Run, name: str, item: ObjectInfo, path: Path, who: Person) -> str:
-    own = item.key.startswith((f"{keys.table(name)}/", f"{keys.quarantine(name)}/", keys.raw_folder(name), keys.checks(name)))
+    places = (f"{keys.table(name)}/", f"{keys.quarantine(name)}/", keys.raw_folder(name), keys.checks(name), keys.corrections(name))
+    own = item.key.startswith(places)
     if own and item.key.endswith(".parquet") and any(_rows(path, item.key, name, who)):
         return "row"
     if not who.needle.in_file(path, run.work):
@@ -161,7 +162,7 @@ def _rows(path: Path, key: str, name: str, who: Person) -> Iterator[int]:
 
     try:
         if key.startswith(f"{keys.quarantine(name)}/") and "_delta_log" not in key:
-            yield sum(who.in_records(pl.read_parquet(path, columns=["row"])["row"]))
+            yield sum(who.in_refused(pl.read_parquet(path)))
         else:
             yield who.in_rows(pl.scan_parquet(path))
     except pl.exceptions.PolarsError:
@@ -170,4 +171,5 @@ def _rows(path: Path, key: str, name: str, who: Person) -> Iterator[int]:
 
 def _other_rows(key: str, name: str) -> bool:
     """Rows of other people may mention the value in a text of theirs; that they were read is enough to know that none is the person's."""
-    return key.startswith((f"{keys.table(name)}/", f"{keys.quarantine(name)}/")) and "_delta_log" not in key
+    rows = (f"{keys.table(name)}/", f"{keys.quarantine(name)}/", keys.corrections(name))
+    return key.startswith(rows) and "_delta_log" not in key

@@ -55,10 +55,12 @@ class DatasetCleanup:
     quarantine_files: list[ObjectInfo]
     quarantine_oldest: datetime | None
     checks: list[ObjectInfo]
+    corrections: list[ObjectInfo] = field(default_factory=list)
+    """Of rows of files whose bytes go."""
 
     @property
     def is_empty(self) -> bool:
-        lists = (self.versions, self.files, self.raw, self.quarantined, self.quarantine_files, self.checks)
+        lists = (self.versions, self.files, self.raw, self.quarantined, self.quarantine_files, self.checks, self.corrections)
         return not any(lists)
 
     @property
@@ -68,7 +70,7 @@ class DatasetCleanup:
         return {
             "versions": Goes(len(self.versions), _size(self.files), min((v.at for v in self.versions), default=_oldest(self.files))),
             "raw": Goes(sum(not o.key.endswith(".json") for o in self.raw), _size(self.raw), _oldest(self.raw)),
-            "quarantine": Goes(refused, _size(self.quarantine_files), self.quarantine_oldest),
+            "quarantine": Goes(refused, _size(self.quarantine_files) + _size(self.corrections), self.quarantine_oldest),
             "checks": Goes(len({_load_id(o.key) for o in self.checks}), _size(self.checks), _oldest(self.checks)),
         }
 
@@ -145,6 +147,7 @@ def plan_cleanup_of_dataset(run: Run, name: str, cutoffs: Cutoffs | None = None)
         quarantine_files=quarantine_files,
         quarantine_oldest=oldest,
         checks=[o for load, group in checks.items() if load not in kept_loads and _all_before(group, cutoffs.checks) for o in group],
+        corrections=_corrections(run, name, {o.key for o in raw}, cutoffs),
     )
 
 
@@ -259,6 +262,16 @@ def _raw(run: Run, name: str, wanted: set[str], cutoff: datetime) -> tuple[list[
     return [o for group in going.values() for o in group], pins
 
 
+def _corrections(run: Run, name: str, going: set[str], cutoffs: Cutoffs) -> list[ObjectInfo]:
+    """Those that lie over bytes which are not there any more, or go now."""
+    objects, prefix = run.lake.bucket(run.project.name), keys.corrections(name)
+    listed = list(objects.list(prefix))
+    if not listed:
+        return []
+    there = {o.key.removesuffix(".json") for o in objects.list(keys.raw_folder(name)) if o.key not in going}
+    return [o for o in listed if keys.raw(name, o.key.removeprefix(prefix).split("/")[0]) not in there and o.modified < cutoffs.raw]
+
+
 def _quarantine(run: Run, name: str, kept_loads: set[str], cutoffs: Cutoffs) -> tuple[dict[str, int], list[ObjectInfo], datetime | None]:
     """(load_id -> rows that go, files that no row that stays needs, the oldest). Refused rows have no versions: only the newest
     state of the table is read."""
@@ -268,6 +281,9 @@ def _quarantine(run: Run, name: str, kept_loads: set[str], cutoffs: Cutoffs) -> 
         return {}, [], None
     written, there = table.written(), table.counts()
     going = {load: at for load, (_, at) in written.items() if load not in kept_loads and at < cutoffs.quarantine}
+    for load, tried in table.replays().items() if going else ():
+        if tried - set(going):  # without its lines, rows that it let in would be open again
+            going.pop(load, None)
     log = DeltaLog(run.lake.bucket(run.project.name), keys.quarantine(name))
     commits = log.commits()
     spans, files = intervals(commits), log.data_files()

@@ -84,7 +84,7 @@ def test_rows_that_a_replay_let_in_are_lines_without_rules(quarantine: Quarantin
     quarantine.add(lines, "load-2", "run-2", expected=1)
     assert quarantine.counts() == {"load-1": 2, "load-2": 1}
     assert [row["origin"] for row in quarantine.rows("load-2")] == [ids[0]]
-    assert quarantine.origins() == {"load-2": set(ids)}
+    assert quarantine.replays() == {"load-2": {"load-1"}}
 
 
 def test_a_table_of_an_earlier_socle_is_read_and_added_to(lake: Lake, quarantine: Quarantine) -> None:
