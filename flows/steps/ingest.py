@@ -131,7 +131,14 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
             report.verdict, report.reasons = "unchanged", ["the bytes changed, the rows did not"]
             write_report(run, report)
             return LoadOutcome(name, "nothing", report.reasons, plan.current, report, plan.current)
-        quarantined = Quarantine(run.lake, project, name).add(refused.scan(audited.refused_files), plan.load_id, run.id)
+        quarantined = Quarantine(run.lake, project, name).add(
+            refused.scan(audited.refused_files),
+            plan.load_id,
+            run.id,
+            rules_version=fingerprints.rules_version(plan.ingest, plan.check),
+            sha256={f.name: f.sha256 for f in plan.files or []},
+            expected=report.rows["refused"],
+        )
         write_report(run, report)
         if report.verdict == "refused":
             return LoadOutcome(name, "refused", report.reasons, plan.current, report, plan.current)
@@ -150,6 +157,7 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
             reading=audited.reading,
             source_state=plan.source_state,
         )
+        record = replace(record, **plan.record)
         declared = run.project.datasets[name]
         version = _commit(declared, Dataset(run.lake, project, name), plan.based_on, audited, record)
     return LoadOutcome(name, "loaded", plan.reasons, version, report, plan.current)

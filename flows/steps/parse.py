@@ -23,7 +23,7 @@ from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile, RawStore
 from flows.project import Format
 from flows.project.formats import CsvFormat
-from flows.steps import Run, fast, refused, work_disk
+from flows.steps import Run, corrections, fast, refused, work_disk
 from flows.steps.doubles import refuse_doubles
 from flows.steps.identity import LeftOut
 from flows.steps.parts import Part, PartWriter
@@ -98,6 +98,8 @@ class _Loader:
         self.writer = PartWriter(self.folder / "kept")
         self.refused_files: list[Path] = []
         self.numbers = itertools.count()
+        self.corrections = corrections.overlay(run, plan.name)
+        self.of_file: corrections.FileCorrections | None = None
         self.read, self.erased, self.extra = 0, 0, list[str]()
         self.members: dict[str, tuple[Path, Format]] = {}
 
@@ -105,8 +107,10 @@ class _Loader:
         for member in formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings):
             how = self.reading.format_of(member.path, member.name)
             self.members[member.name] = (member.path, how)
+            self.of_file = self.corrections.of(file, member.name)
             if not self._fast(member.path, member.name, how):
                 self._slow(member.path, member.name, how)
+                self._add_corrected()
 
     def finish(self) -> Parsed:
         if not self.read:
@@ -130,7 +134,7 @@ class _Loader:
 
     def _fast(self, path: Path, name: str, how: Format) -> bool:
         """Take a regular file whole, in one pass (fast.py)."""
-        if not isinstance(how, CsvFormat) or self.declared.transform or self.left_out or self.extra or not fast.is_worth_it(path):
+        if not isinstance(how, CsvFormat) or self.declared.transform or self.left_out or self.of_file or self.extra or not fast.is_worth_it(path):
             return False
         sample = next((p for p in formats.read(path, name, how, self.run.settings) if not isinstance(p, BadRow)), None)
         if sample is None:
@@ -169,8 +173,21 @@ class _Loader:
             else:
                 yield piece
 
+    def _add_corrected(self) -> None:
+        """Rows that people corrected, each judged for itself: it has the columns that it should."""
+        corrected = self.of_file.rows() if self.of_file else None
+        if corrected is None:
+            return
+        rest = self.left_out.without(corrected) if self.left_out else corrected
+        self.erased += corrected.height - rest.height
+        kept, wrong = contract.conform(rest, self.declared, self.extra, self.reading.conventions)
+        self.writer.add(kept)
+        self._refuse(wrong)
+
     def _refuse_record(self, bad: BadRow, name: str) -> None:
         self.read += 1
+        if self.of_file and self.of_file.takes(bad):
+            return
         self._refuse(refused.of_record(bad, name))
 
     def _placed(self, frames: Iterator[pl.DataFrame], name: str) -> Iterator[pl.DataFrame]:
@@ -189,8 +206,9 @@ class _Loader:
             start = int(placed[ROW][-1]) + 1 if placed.height else start
             self.read += frame.height
             self.advance(frame.height)
-            rest = self.left_out.without(placed) if self.left_out else placed
-            self.erased += placed.height - rest.height
+            others = self.of_file.take_out(placed) if self.of_file else placed
+            rest = self.left_out.without(others) if self.left_out else others
+            self.erased += others.height - rest.height
             yield rest
 
     def _spilled(self, frames: Iterator[pl.DataFrame]) -> tuple[Iterator[pl.DataFrame], set[str], pl.DataFrame | None]:

@@ -19,7 +19,7 @@ from flows.project import TransformerCandidate
 from flows.quality.results import CheckReport
 from flows.quality.suites import Suite, load_suites
 from flows.sources import Context, Source, open_source
-from flows.steps import Run, fingerprints
+from flows.steps import Run, corrections, fingerprints
 from flows.training import TRAINING_REVISION
 from flows.training.base_models import BaseModel, locate
 
@@ -45,6 +45,8 @@ class DatasetPlan:
     """For action `refused`: the same load was refused before."""
     source_state: dict[str, Any] = field(default_factory=dict)
     """What the source is to remember once this load is published."""
+    record: dict[str, Any] = field(default_factory=dict)
+    """Of the commit: what it says in place of what it would say of a load of new files (a replay)."""
 
     @property
     def ingest_fingerprint(self) -> str:
@@ -182,12 +184,14 @@ def _loaded(history: list[DatasetVersion]) -> tuple[set[str], dict[str, str]]:
 def _compare(run: Run, name: str, files: list[RawFile], current: DatasetVersion | None, files_are_new: bool) -> DatasetPlan:
     dataset = run.project.datasets[name]
     ingest = fingerprints.ingest_parts(run.project, dataset, files)
+    if files_are_new or current is None:  # corrections of rows that were added already come in by a replay
+        ingest |= corrections.fingerprint_part(run, name, files)
     check = fingerprints.check_parts(dataset, suites_of(run, name))
     load_id = fingerprints.digest([ingest, check, current.load.load_id if current else ""])
     before = current.load.last_parts if current else {}
     different = fingerprints.changed(before, ingest | check)
     if not files_are_new:  # the last load may have been of other files: which ones is not a difference then
-        different = [d for d in different if d != "raw"]
+        different = [d for d in different if d not in ("raw", corrections.PART)]
     action, reasons = _action(dataset.mode, files_are_new, ingest, different)
     earlier = _report(run, name, load_id) if action != "nothing" else None
     if action == "load" and earlier is not None and earlier.verdict == "refused":
