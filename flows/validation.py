@@ -186,6 +186,7 @@ class _Checker:
             self.add(("models", name), f"models.{name}: a dataset has the same name; names are unique in a project")
         for name, dataset in datasets.items():
             self._transform(name, dataset)
+            self._inputs(name, dataset, datasets)
             self._suites(name, dataset)
             for other in _listed(dataset, "shared_with"):
                 if other not in (names := project_names(self.root)):
@@ -220,10 +221,23 @@ class _Checker:
             self.add(path, f"transform: {file_name} has no function {function!r}", suggest(function, functions))
             return
         arguments = [a.arg for a in functions[function].args.args]
-        if arguments not in (["records"], ["batch"]):
-            line = functions[function].lineno
-            text = f"{function} should take one argument named `records` or `batch`, it takes {arguments}"
+        joins = _source(dataset).get("type") == "datasets"
+        if arguments not in ([["tables"]] if joins else [["records"], ["batch"]]):
+            line, named = functions[function].lineno, "`tables`" if joins else "`records` or `batch`"
+            text = f"{function} should take one argument named {named}, it takes {arguments}"
             self.problems.append(Problem(_shown(self.root, file), line, text))
+
+    def _inputs(self, name: str, dataset: dict[str, Any], datasets: dict[str, Any]) -> None:
+        """Datasets that are made from others come after them: they are loaded in the order of the file."""
+        for index, text in enumerate(_listed(_source(dataset), "datasets")):
+            own = str(text).partition("@")[0].removeprefix(f"{self.name}/")
+            path = ("datasets", name, "source", "datasets", index)
+            if "/" in own:
+                continue
+            if own not in datasets:
+                self.add(path, f"source.datasets: no dataset {own!r}", suggest(own, datasets))
+            elif list(datasets).index(own) >= list(datasets).index(name):
+                self.add(path, f"source.datasets: {own} has to be declared before {name}, which is made from it")
 
     def _suites(self, name: str, dataset: dict[str, Any]) -> None:
         columns = list(_mapping(dataset, "columns"))
@@ -272,6 +286,11 @@ def _mapping(node: Any, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
     return {k: v for k, v in value.items() if isinstance(v, dict) or key == "columns"}
+
+
+def _source(dataset: dict[str, Any]) -> dict[str, Any]:
+    source = dataset.get("source")
+    return source if isinstance(source, dict) else {}
 
 
 def _listed(node: Any, key: str) -> list[Any]:

@@ -22,6 +22,7 @@ MARKS = {
     "passed": "[green]passed[/]",
     "warned": "[yellow]published, flagged[/]",
     "quarantined": "[yellow]rows set aside[/]",
+    "unchanged": "[green]the same rows, no new version[/]",
     "refused": "[red]refused[/]",
 }
 ACTIONS = {"loaded": "new version", "checked": "checked again", "nothing": "unchanged", "refused": "refused"}
@@ -124,6 +125,8 @@ def _dataset(out: Console, o: LoadOutcome, lake: Lake, project: Project) -> None
     out.print(f"  checks: {r.passed} passed, {len(r.failed)} failed – {MARKS[r.verdict]}")
     for reason in r.reasons:
         out.print(f"    · {reason}", markup=False)
+    for finding in r.findings:
+        out.print(f"    read: {finding}", style="yellow", markup=False)
     for failed in r.failed:
         if failed.severity != "critical":
             out.print(

@@ -57,6 +57,8 @@ class Dataset(Strict):
             if name not in self.columns:
                 raise ValueError(f"key: {name!r} is not one of the columns ({', '.join(self.columns)})")
         self._sources_are_one_each()
+        if self.source.type == "datasets" and not self.transform:
+            raise ValueError("transform: a dataset that is made from others needs one, with an argument `tables`")
         if self.mode == "upsert" and not self.key:
             raise ValueError("mode: upsert needs a key")
         if self.mode == "snapshot" and not self.key:

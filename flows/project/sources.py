@@ -27,6 +27,22 @@ class NpmSource(Strict):
     member: str = Field(description="Path of the file inside the package.")
 
 
+class DatasetsSource(Strict):
+    """Versions of other datasets, which the transform joins: its argument `tables` has a Polars LazyFrame for each."""
+
+    type: Literal["datasets"]
+    datasets: list[str] = Field(min_length=1, description="Of this project, or `project/dataset` that is shared with it; @N: a version.")
+
+
 Source = Annotated[
-    FileSource | NpmSource | HttpSource | DataGouvSource | RestSource | S3Source | SqlSource | DltSource, Field(discriminator="type")
+    FileSource
+    | NpmSource
+    | HttpSource
+    | DataGouvSource
+    | RestSource
+    | S3Source
+    | SqlSource
+    | DltSource
+    | DatasetsSource,
+    Field(discriminator="type"),
 ]

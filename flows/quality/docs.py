@@ -18,6 +18,7 @@ VERDICTS = {
     "passed": ("Conforme", "ok", "Tous les contrôles critiques sont satisfaits. La version est publiée."),
     "warned": ("Publié avec réserves", "warn", "La version est publiée, mais des contrôles ne sont pas satisfaits."),
     "quarantined": ("Publié, lignes écartées", "warn", "Les lignes non conformes sont en quarantaine ; le reste est publié."),
+    "unchanged": ("Inchangé", "ok", "Le fichier a changé, mais ses lignes sont les mêmes : il n'y a pas de nouvelle version."),
     "refused": ("Refusé", "bad", "Rien n'a changé pour les lecteurs : ce qui était publié le reste."),
 }
 SEVERITIES = {"critical": "critique", "warning": "alerte", "info": "information"}

@@ -8,9 +8,9 @@ which rows are wrong.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 SMALL = 1 << 20  # bytes: below, the long way is as good
+PIECE = 1 << 16  # bytes turned into UTF-8 at a time
+C1 = bytes(range(0x80, 0xA0))
 FILE_BYTES = 512 << 20  # of a data file in memory, before compression
 
 
@@ -39,55 +41,87 @@ class Taken:
     rows: int
 
 
-def take(
-    path: Path,
-    name: str,
-    how: CsvFormat,
-    declared: Dataset,
-    conventions: dict[str, Any],
-    settings: Settings,
-    folder: Path,
-    next_path: Callable[[], Path],
-) -> Taken | None:
-    """The whole file as parts, if it is regular; otherwise None, and nothing is left of it.
+@dataclass(frozen=True)
+class ShortWay:
+    """For the files of one load."""
 
-    `folder`: for files that become parts; `next_path` names them.
-    """
-    import polars as pl
+    declared: Dataset
+    settings: Settings
+    folder: Path
+    """For files that become parts."""
+    next_path: Callable[[], Path]
+    """Names them."""
 
-    columns = csv.columns(path, how, name)
-    if not _suits(how, columns) or contract.drift(declared, set(columns)):
-        return None
-    made = folder / f"fast-{next_path().stem}"
-    with ThreadPoolExecutor(1) as pool:
-        facts = pool.submit(csv.regular, path, how, settings)  # reads the bytes while Polars does
-        try:
-            _query(path, how, declared, columns, conventions).sink_parquet(
-                pl.PartitionBy(made, approximate_bytes_per_file=FILE_BYTES),
-                compression=COMPRESSION,
-                compression_level=LEVEL,
-                mkdir=True,
-                engine="streaming",
-            )
-        except pl.exceptions.PolarsError:
-            _discard(made)
+    def take(self, path: Path, name: str, how: CsvFormat, conventions: dict[str, Any]) -> Taken | None:
+        """The whole file as parts, if it is regular; otherwise None, and nothing is left of it."""
+        columns = csv.columns(path, how, name)
+        if not _suits(how, columns) or contract.drift(self.declared, set(columns)):
             return None
-        files, found = sorted(made.glob("*.parquet")), facts.result()
-    if found is None or not files or found.records != sum(map(_height, files)) or not _is_complete(declared, files):
-        _discard(made)
+        turned = _utf8(path, how, self.folder)
+        if turned is None:
+            return None
+        made = self.folder / f"fast-{self.next_path().stem}"
+        try:
+            files = self._written(turned, how.model_copy(update={"encoding": "utf-8"}), columns, conventions, made)
+        finally:
+            if turned != path:
+                turned.unlink()
+        if files is None:
+            for file in made.glob("*"):
+                file.unlink()
+            return None
+        parts, first = list[Part](), 1
+        for file in files:
+            rows = _height(file)
+            parts.append(Part(file.rename(self.next_path()), rows, file=name, first=first))
+            first += rows
+        return Taken(parts, first - 1)
+
+    def _written(self, path: Path, how: CsvFormat, columns: list[str], conventions: dict[str, Any], made: Path) -> list[Path] | None:
+        import polars as pl
+
+        with ThreadPoolExecutor(1) as pool:
+            facts = pool.submit(csv.regular, path, how, self.settings)  # reads the bytes while Polars does
+            try:
+                _query(path, how, self.declared, columns, conventions).sink_parquet(
+                    pl.PartitionBy(made, approximate_bytes_per_file=FILE_BYTES),
+                    compression=COMPRESSION,
+                    compression_level=LEVEL,
+                    mkdir=True,
+                    engine="streaming",
+                )
+            except pl.exceptions.PolarsError:
+                return None
+            files, found = sorted(made.glob("*.parquet")), facts.result()
+        if found is None or not files or found.records != sum(map(_height, files)) or not _is_complete(self.declared, files):
+            return None
+        return files
+
+
+def _utf8(path: Path, how: CsvFormat, folder: Path) -> Path | None:
+    """The file in UTF-8: itself, or a copy; None if some bytes are no characters."""
+    assert how.encoding is not None
+    encoding = codecs.lookup(how.encoding).name
+    if encoding in ("utf-8", "utf-8-sig", "ascii"):
+        return path
+    copy = folder / f"{path.name}.utf8"
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as source, copy.open("wb") as out:
+            while piece := source.read(PIECE):
+                # cp1252 is latin-1 but for these bytes, and latin-1 is decoded many times faster
+                plain = encoding == "cp1252" and len(piece.translate(None, C1)) == len(piece)
+                out.write((piece.decode("latin-1") if plain else decoder.decode(piece)).encode())
+            out.write(decoder.decode(b"", True).encode())
+    except UnicodeError:
+        copy.unlink()
         return None
-    parts, first = list[Part](), 1
-    for file in files:
-        rows = _height(file)
-        parts.append(Part(file.rename(next_path()), rows, file=name, first=first))
-        first += rows
-    return Taken(parts, first - 1)
+    return copy
 
 
 def _suits(how: CsvFormat, columns: list[str]) -> bool:
     return (
-        how.encoding in ("utf-8", "ascii")
-        and how.header_rows in (0, 1)
+        how.header_rows in (0, 1)
         and not (how.footer_rows or how.escape or how.skip_space or how.empty_columns)
         and how.quote in ('"', "")
         and how.delimiter is not None
@@ -153,10 +187,3 @@ def _height(file: Path) -> int:
     from pyarrow import parquet
 
     return int(parquet.read_metadata(file).num_rows)
-
-
-def _discard(made: Path) -> None:
-    for file in made.glob("*"):
-        file.unlink()
-    with suppress(OSError):
-        made.rmdir()

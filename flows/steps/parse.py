@@ -7,6 +7,7 @@ them. Each row that was read is either kept or refused, or left out because it i
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from flows.formats import RECORD_FORMATS, BadRow
 from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile, RawStore
 from flows.project import Format
-from flows.project.formats import CsvFormat
+from flows.project.formats import CsvFormat, ParquetFormat
 from flows.steps import Run, corrections, fast, refused, work_disk
 from flows.steps.doubles import refuse_doubles
 from flows.steps.identity import LeftOut
@@ -60,6 +61,11 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
     left_out = LeftOut(erasures(run, plan.name), run.project.datasets[plan.name])
     with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw) as keep:
         loader = _Loader(run, plan, left_out, advance)
+        if run.project.datasets[plan.name].source.type == "datasets":
+            for file in plan.files or []:
+                keep(file)
+            loader.join(plan.files or [])
+            return loader.finish()
         for file in plan.files or []:
             assert file.path is not None
             if not left_out:
@@ -112,6 +118,27 @@ class _Loader:
                 self._slow(member.path, member.name, how)
                 self._add_corrected()
 
+    def join(self, files: list[RawFile]) -> None:
+        """Rows that the transform makes of versions of other datasets."""
+        import polars as pl
+
+        assert self.declared.transform
+        tables, sources = {}, []
+        for file in files:
+            assert file.path is not None
+            named = json.loads(file.path.read_text(encoding="utf-8"))
+            table = Dataset(self.run.lake, named["project"], named["dataset"])
+            sources.append(f"{named['project']}/{named['dataset']}@{named['version']}")
+            tables[file.name.partition("@")[0].rpartition("/")[2]] = table.scan(named["version"])
+        function, _ = load_transform(self.run.project.folder, self.declared.transform)
+        path, name = self.folder / "text" / "joined.parquet", " + ".join(sources)
+        with table.reading():
+            for made in guarded(lambda: [function(tables)], self.declared.transform, name):
+                (made.lazy() if isinstance(made, pl.DataFrame) else made).sink_parquet(path, engine="streaming")
+        how = ParquetFormat(type="parquet")
+        frames = self._placed(formats.read(path, name, how, self.run.settings), name)
+        self._contract(*_peeked(frames), name)
+
     def finish(self) -> Parsed:
         if not self.read:
             names = ", ".join(f.name for f in self.plan.files or [])
@@ -141,8 +168,8 @@ class _Loader:
             return False
         conventions = self.reading.conventions_of(sample.head(self.run.settings.batch_rows), name)
         self.writer.close_part()
-        folder, settings = self.folder / "text", self.run.settings
-        taken = fast.take(path, name, how, self.declared, conventions, settings, folder, self.writer.next_path)
+        short_way = fast.ShortWay(self.declared, self.run.settings, self.folder / "text", self.writer.next_path)
+        taken = short_way.take(path, name, how, conventions)
         if taken is None:
             return False
         for part in taken.parts:
@@ -158,6 +185,9 @@ class _Loader:
             frames, columns, sample = self._spilled(frames)
         else:
             frames, columns, sample = _peeked(frames)
+        self._contract(frames, columns, sample, name)
+
+    def _contract(self, frames: Iterator[pl.DataFrame], columns: set[str], sample: pl.DataFrame | None, name: str) -> None:
         if sample is None:
             return
         conventions = self.reading.conventions_of(sample, name)

@@ -15,6 +15,7 @@ from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.erasures import Erasures
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.raw import RawFile, RawStore
+from flows.lake.references import parse
 from flows.project import TransformerCandidate
 from flows.quality.results import CheckReport
 from flows.quality.suites import Suite, load_suites
@@ -93,9 +94,23 @@ class ProjectPlan:
 def plan_project(run: Run, *, datasets: bool = True, models: bool = True) -> ProjectPlan:
     """Raises: StorageError if the project's bucket is not there."""
     require_bucket(run)
-    found = [plan_dataset(run, name) for name in run.project.datasets] if datasets else []
+    found: list[DatasetPlan] = []
+    for name in run.project.datasets if datasets else ():
+        loading = [d.name for d in found if d.action == "load"]
+        if after := [i for i in inputs_of(run, name) if i in loading]:
+            found.append(DatasetPlan(name, "load", [f"after {', '.join(after)}"]))
+        else:
+            found.append(plan_dataset(run, name))
     busy = {d.name for d in found if d.action == "load"}
     return ProjectPlan(found, [plan_model(run, name, busy) for name in run.project.models] if models else [])
+
+
+def inputs_of(run: Run, name: str) -> list[str]:
+    """Datasets of the project that this one is made from."""
+    source = run.project.datasets[name].source
+    if source.type != "datasets":
+        return []
+    return [r.name for r in (parse(text, run.project.name) for text in source.datasets) if r.project == run.project.name]
 
 
 def require_bucket(run: Run) -> None:
@@ -141,7 +156,11 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
         return DatasetPlan(name, "nothing", ["the source has nothing new"], [], current=current, based_on=based_on)
     if dataset.mode == "replace":
         return replace(_compare(run, name, files, current, files_are_new=True), based_on=based_on)
-    new = _next_picture(name, files, history) if dataset.mode == "snapshot" else _new_files(files, history, dataset.mode)
+    if dataset.mode == "snapshot":
+        new = _next_picture(name, files, history)
+        files = [f for f in files if current and current.load.raw.get(f.name) == f.sha256]  # made again if the rules changed
+    else:
+        new = _new_files(files, history, dataset.mode)
     return replace(_compare(run, name, new or files, current, files_are_new=bool(new)), based_on=based_on)
 
 

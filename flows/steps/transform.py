@@ -30,8 +30,8 @@ def guarded(rows: Callable[[], Iterable[Any]], transform: str, name: str) -> Ite
     count = 0
     try:
         for row in rows():
-            if not (isinstance(row, dict) or hasattr(row, "iter_slices")):
-                raise TypeError(f"it gave a {type(row).__name__}, not a row (dict) or a frame (polars.DataFrame)")
+            if not (isinstance(row, dict) or hasattr(row, "iter_slices") or hasattr(row, "sink_parquet")):
+                raise TypeError(f"it gave a {type(row).__name__}, not a row (dict) or a frame of Polars")
             yield row
             count += 1
     except SocleError:
