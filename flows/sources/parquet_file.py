@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -55,6 +55,8 @@ class ParquetFile:
                 self._writer.close()
                 self._file.close()
             return
+        with suppress(OSError):  # else it would be tried again when the writer is forgotten
+            self._writer.close()
         self._file.close()
         self.path.unlink(missing_ok=True)
 
