@@ -31,14 +31,20 @@ class RestPages(Source):
         super().__init__(declared, context)
         self.exact = ExactJson()
 
+    def identify(self) -> list[RawFile] | None:
+        """None, unless an incremental source has nothing new: then a run ends before anything heavy begins."""
+        if (since := self._since()) is None:
+            return None
+        with self._web() as web:
+            for records in self._pages(web, since.params):
+                if any(since.is_new(record, line) for record, line in records):
+                    return None
+        return []
+
     def fetch(self, folder: Path, wanted: list[RawFile] | None = None, progress: Progress | None = None) -> list[RawFile]:
         """One file; none if an incremental source has nothing new."""
         folder.mkdir(parents=True, exist_ok=True)
-        declared, context = self.declared, self.context
-        dataset = context.project.datasets.get(context.dataset)
-        append = dataset is None or dataset.mode == "append"
-        since = Progressing(declared, self.exact, context.state, append) if declared.since else None
-        path = folder / "pages.jsonl"
+        since, path = self._since(), folder / "pages.jsonl"
         try:
             rows = self._write(path, since, progress)
         except OSError as error:
@@ -50,15 +56,23 @@ class RestPages(Source):
                 return []
             self.next_state = since.state()
         name = self._name(since.start if since else None)
-        return [RawFile(sha256_file(path), name, path.stat().st_size, declared.url, path)]
+        return [RawFile(sha256_file(path), name, path.stat().st_size, self.declared.url, path)]
+
+    def _since(self) -> Progressing | None:
+        if not self.declared.since:
+            return None
+        dataset = self.context.project.datasets.get(self.context.dataset)
+        return Progressing(self.declared, self.exact, self.context.state, dataset is None or dataset.mode == "append")
+
+    def _web(self) -> Web:
+        settings, declared = self.context.settings, self.declared
+        auth = Auth.of(settings, self.context.project.name, declared.credentials, declared.url, declared.header)
+        return Web(settings, {"Accept": "application/json"} | declared.headers, [auth])
 
     def _write(self, path: Path, since: Progressing | None, progress: Progress | None) -> int:
         """Rows that were written."""
-        rows, size, settings = 0, 0, self.context.settings
-        limit = int(settings.http_max_gb * 1e9)
-        auth = Auth.of(settings, self.context.project.name, self.declared.credentials, self.declared.url, self.declared.header)
-        headers = {"Accept": "application/json"} | self.declared.headers
-        with Web(settings, headers, [auth]) as web, path.open("wb") as out:
+        rows, size, limit = 0, 0, int(self.context.settings.http_max_gb * 1e9)
+        with self._web() as web, path.open("wb") as out:
             for records in self._pages(web, since.params if since else {}):
                 for record, line in records:
                     if since is not None and not since.is_new(record, line):

@@ -126,6 +126,7 @@ def test_every_way_gives_all_records_once(site, source, tmp_path, style, size):
     site.answers["/api"] = getattr(Api(site, size=size), f"by_{style}")
     [file] = source(pages=pages, records=records).fetch(tmp_path / "1")
     assert read([file]) == ROWS and file.name == "api.jsonl" and file.source == f"{site.url}/api"
+    assert source(pages=pages, records=records).identify() is None
     [again] = source(pages=pages, records=records).fetch(tmp_path / "2")
     assert again.sha256 == file.sha256
 
@@ -417,7 +418,9 @@ def growing(site, source, tmp_path, rows, loads: Callable[[int], list], style="p
     for number in range(4):
         api.rows += loads(number)
         opened = source(state=json.loads(json.dumps(state)), pages=pages, records=records, since=since(**more))
+        known = opened.identify()
         kept.append(read(opened.fetch(tmp_path / str(number))))
+        assert known == (None if kept[-1] else []), "what is cheap to ask says the same"
         state = opened.next_state
     return kept
 
@@ -467,7 +470,7 @@ def test_nothing_new_leaves_the_place_as_it_was(site, source, tmp_path):
     says(site, [])
     state = {"since": "2024-01-01", "from": "2024-01-01", "seen": ["x"], "of": ""}
     opened = source(state=state, since=since(), mode="upsert")
-    assert opened.fetch(tmp_path / "1") == [] and opened.next_state is state
+    assert opened.identify() == [] and opened.fetch(tmp_path / "1") == [] and opened.next_state is state
 
 
 @pytest.mark.parametrize(
@@ -510,6 +513,17 @@ def test_too_many_rows_at_one_place(site, source, tmp_path):
     opened = source(since=since(), mode="upsert")
     opened.fetch(tmp_path / "2")
     assert opened.next_state["seen"] == [] and opened.next_state["since"] == "2024-01-01"
+
+
+def test_many_rows_of_one_day_before_the_last(site, source, tmp_path):
+    """What is forgotten on the way does not count once a later day came."""
+    says(site, [row(n, "2024-01-01") for n in range(5 * MOST)] + [row(-1, "2024-01-02")])
+    assert len(state_after(source, tmp_path)["seen"]) == 1
+    says(site, [row(-1, "2024-01-02")] + [row(n, "2024-01-01") for n in range(5 * MOST)])
+    assert len(state_after(source, tmp_path)["seen"]) == 1
+    says(site, [row(n, "2024-01-01") for n in range(5 * MOST)])
+    with pytest.raises(SourceRefused, match="came already"):
+        state_after(source, tmp_path)
 
 
 @pytest.mark.parametrize(

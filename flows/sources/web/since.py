@@ -44,7 +44,10 @@ class Progressing:
         self.greatest: tuple[Order, str] | None = None
         if state and "since" in state:
             self.greatest = (_require(order(state["since"]), state["since"]), state["since"])
-        self.rows: list[tuple[Order | None, str]] = []
+        self.placed, self.unplaced = set[tuple[Order, str]](), set[str]()
+        """Digests of rows at or after the place where the next load begins, as far as it is known, and of those without a value."""
+        self.lost: Order | None = None
+        """The digests of rows up to here were too many to keep."""
 
     @property
     def params(self) -> dict[str, str]:
@@ -58,7 +61,8 @@ class Progressing:
         value = at(record, self.since.column)
         digest = hashlib.sha256(line).hexdigest()[:12]
         if value is None or value is MISSING:
-            self._remember(None, digest)
+            if len(self.unplaced) <= MOST:
+                self.unplaced.add(digest)
             return digest not in self.known
         text = str(value).removeprefix(self.exact.mark) if not isinstance(value, bool) else ""
         placed = _require(order(text), value if isinstance(value, str) else text)
@@ -73,7 +77,9 @@ class Progressing:
             )
         if self.greatest is None or placed > self.greatest[0]:
             self.greatest = (placed, text)
-        self._remember(placed, digest)
+        self.placed.add((placed, digest))
+        if len(self.placed) > 4 * MOST:
+            self._forget()
         return digest not in self.known
 
     def state(self) -> dict[str, Any]:
@@ -81,21 +87,23 @@ class Progressing:
         if self.greatest is None:
             raise SourceRefused(f"no record has a value at {self.since.column!r}: what is new next time cannot be told", hint=self._hint)
         begin, text = earlier(self.greatest, self.since.lag_value)
-        seen = sorted({digest for placed, digest in self.rows if placed is None or placed >= begin})
-        if len(seen) > MOST:
+        seen = sorted(self.unplaced | {digest for placed, digest in self.placed if placed >= begin})
+        if len(seen) > MOST or (self.lost is not None and self.lost >= begin):
             if self.append:
                 raise SourceRefused(
-                    f"{len(seen):,} rows have the newest values of {self.since.column!r}: which of them came already cannot be kept",
+                    f"more than {MOST:,} rows have the newest values of {self.since.column!r}, or none: which came already cannot be kept",
                     hint="use mode: upsert with a key, a shorter lag, or a column with a finer time",
                 )
             seen = []
         return {"of": self.of, "since": self.greatest[1], "from": text, "seen": seen}
 
-    def _remember(self, placed: Order | None, digest: str) -> None:
-        self.rows.append((placed, digest))
-        if len(self.rows) > 4 * MOST and self.greatest:  # forget what is before the place already
-            begin, _ = earlier(self.greatest, self.since.lag_value)
-            self.rows = [row for row in self.rows if row[0] is None or row[0] >= begin]
+    def _forget(self) -> None:
+        """What is before the place, and all of it if there is too much after: memory stays flat."""
+        assert self.greatest is not None
+        begin, _ = earlier(self.greatest, self.since.lag_value)
+        self.placed = {row for row in self.placed if row[0] >= begin}
+        if len(self.placed) > 2 * MOST:
+            self.placed, self.lost = set(), self.greatest[0]
 
     @property
     def _hint(self) -> str:
