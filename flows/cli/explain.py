@@ -155,7 +155,7 @@ def _plain(value: Any) -> str:
 
 def _why(column: Proposal, found: Explained) -> str:
     before, after = found.examples.get(column.name, ("", ""))
-    return column.reason + (f"; {before!r} becomes {after}" if before and before != after else "")
+    return column.reason + (f"; '{before}' becomes {after}" if before and before != after else "")
 
 
 def _show_findings(out: Console, findings: list[Finding]) -> None:

@@ -35,7 +35,6 @@ def strict(column: Column, convention: Convention | None = None) -> tuple[pl.Dat
     it the values, else None: they are what was read). Both raise a PolarsError where a value does not fit: `convert` says then
     which rows.
     """
-
     reading, target = settled(column, convention), polars_type(column.type)
     plain = not (reading.missing or reading.unit)
     if reading.kind == "string":
@@ -43,14 +42,11 @@ def strict(column: Column, convention: Convention | None = None) -> tuple[pl.Dat
     if reading.kind == "integer" and plain:
         return target, None
     if reading.kind == "number" and plain and reading.decimal in (None, "."):
-        return target, lambda value: value.map_batches(_refuse_inexact, return_dtype=target, is_elementwise=True)
-    if (
-        reading.kind == "boolean"
-        and plain
-        and "true" in reading.true
-        and "false" in reading.false
-        and "" not in reading.true + reading.false
-    ):
+        return target, numbers.strict_number
+    if reading.kind == "date" and plain and (form := dates.strict_form(reading)):
+        return None, lambda value: dates.strict_date(value, form)
+    words = reading.true + reading.false
+    if reading.kind == "boolean" and plain and "true" in reading.true and "false" in reading.false and "" not in words:
         return target, None
     return None, lambda value: value.map_batches(lambda s: _read_all(s, reading), return_dtype=target, is_elementwise=True)
 
@@ -95,15 +91,6 @@ def _read_all(text: pl.Series, reading: Reading) -> pl.Series:
     if unread.any() and text.filter(unread).alias("v").to_frame().select(has_value(pl.col("v"), pl.String(), reading).any()).item():
         raise pl.exceptions.ComputeError(f"a value does not fit the type {reading.kind}")
     return made
-
-
-def _refuse_inexact(number: pl.Series) -> pl.Series:
-    """Raises: ComputeError for what is infinite, not a number, or so large that it may have been rounded."""
-    import polars as pl
-
-    if not (number.is_null() | (number.abs() < numbers.EXACT)).all() or number.is_nan().any():
-        raise pl.exceptions.ComputeError("a value does not fit the type number")
-    return number
 
 
 def _quick(text: pl.Series, reading: Reading) -> pl.Series:

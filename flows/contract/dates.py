@@ -117,6 +117,20 @@ def _only_safe(text: pl.Series, made: pl.Series, first: str) -> pl.Series:
     return made if frame["safe"].all() else frame.select(pl.when("safe").then("made")).to_series()
 
 
+def strict_form(reading: Reading) -> Format | None:
+    """The first format, if Polars reads it alone."""
+    form = _formats(reading, (ISO_DATE,))[0]
+    return None if form.names_month or form.has_time else form
+
+
+def strict_date(text: pl.Expr, form: Format) -> pl.Expr:
+    """Fails for what does not match; nothing is expected of a library's leniency."""
+    import polars as pl
+
+    other = pl.when(text != "").then(pl.lit("-"))
+    return pl.when(text.str.contains(form.regex)).then(text).otherwise(other).str.to_date(form.polars)
+
+
 # ---- patient: what fits is matched first ----------------------------------------------------------------------------
 
 

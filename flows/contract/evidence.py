@@ -96,5 +96,5 @@ class Shown:
     masked: bool = False
 
     def __call__(self, text: str) -> str:
-        text = text if len(text) <= 40 else text[:39] + "…"
+        text = re.sub(r"\s", " ", text if len(text) <= 40 else text[:39] + "…")
         return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", text)) if self.masked else text

@@ -40,6 +40,14 @@ def quick_number(text: pl.Series, reading: Reading) -> pl.Series:
     return number if sure.all() else _only(number, sure)
 
 
+def strict_number(number: pl.Expr) -> pl.Expr:
+    """Fails for what is infinite, not a number, or so large that it may have been rounded (2**52 here): Polars refuses to make an
+    integer of it."""
+    import polars as pl
+
+    return pl.when((number * 2048).cast(pl.Int64).is_not_null()).then(number)
+
+
 def patient_integer(text: pl.Series, reading: Reading) -> pl.Series:
     """`12.0` is 12 as well: spreadsheets and programs write whole numbers so. `1.000` is not: it may be a thousand."""
     import polars as pl
