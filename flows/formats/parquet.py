@@ -38,7 +38,7 @@ def frames(batch: Any, size: int) -> Iterator[pl.DataFrame]:
     import polars as pl
 
     batch.validate(full=True)
-    frame = pl.from_arrow(batch)
+    frame = pl.from_arrow(batch.replace_schema_metadata(None))  # damaged metadata is a panic in Polars
     assert isinstance(frame, pl.DataFrame)
     yield from frame.iter_slices(size) if frame.height > size else [frame]
 
