@@ -27,6 +27,8 @@ class Column:
     """SQL that orders rows by it, down to the last byte; empty: it cannot."""
     cursor: str = ""
     """SQL to order and compare by where it is a cursor: an index may help; values that are equal there are the same value."""
+    empty: bool = False
+    """No row has a value in it, and so it has no type of its own."""
 
 
 class Reader(Protocol):

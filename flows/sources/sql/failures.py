@@ -65,7 +65,7 @@ class Failures:
         if not code and "FATAL" in said:  # refused while connecting: there is no code then, only words, in the server's language
             return self.away(said) if any(word in said for word in PG_AWAY_WORDS) else self.refused(said)
         if not code:
-            return self.away(said)
+            return self.refused(said) if "fe_sendauth" in said else self.away(said)  # it wants a password, and we have none
         if code.startswith(PG_LOGIN) or code == PG_DATABASE:
             return self.refused(said)
         if code == PG_TIMEOUT and "timeout" in said:

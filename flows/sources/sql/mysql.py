@@ -40,6 +40,8 @@ class PrintedRows:
             whole = True
         finally:
             if not whole:  # closing the cursor would read the rest first: the connection is cut instead
+                if cursor._result is not None:
+                    cursor._result.unbuffered_active = False
                 cursor.connection = None
                 raw._result = None
 

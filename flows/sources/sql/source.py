@@ -93,7 +93,7 @@ class SqlQuery(Source):
             return None
         if self.mode == "upsert" and position.asked != self._asked():
             return None  # other columns or other rows are asked for: all are merged again
-        there = {column.name: str(column.type) for column in columns}
+        there = {column.name: position.type if column.empty else str(column.type) for column in columns}
         if position.column != self.declared.cursor or there[position.column] != position.type:
             changed = f"from {position.column} ({position.type}) to {self.declared.cursor} ({there.get(self.declared.cursor or '')})"
             raise ConfigurationError(
@@ -119,7 +119,8 @@ class SqlQuery(Source):
         if not self.declared.cursor:
             return ""
         cursor = next(column for column in columns if column.name == self.declared.cursor)
-        require_cursor(cursor.name, cursor.type, self.declared.lag_value, isinstance(self.declared.lag, str))
+        if not cursor.empty:
+            require_cursor(cursor.name, cursor.type, self.declared.lag_value, isinstance(self.declared.lag, str))
         value = cursor.cursor or cursor.order
         absent = connection.exec_driver_sql(f"SELECT COUNT(*) FROM {rows} WHERE {value} IS NULL").scalar()
         if int(absent or 0):
@@ -128,6 +129,8 @@ class SqlQuery(Source):
                 where=place,
                 hint="leave them out on purpose (where: ... IS NOT NULL), or give them a value in source.query (COALESCE)",
             )
+        if cursor.empty:
+            return "1 = 0"  # there is no row at all
         if position is None:
             return ""
         return f"{value} >= {statement.literal(before(position.value, self.declared.lag_value), connection)}"

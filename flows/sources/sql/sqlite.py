@@ -61,7 +61,7 @@ def _column(name: str, value: str, kinds: set[str]) -> Column:
             f"the column {name!r} holds bytes in some rows and {' and '.join(sorted(kinds - {'blob'}))} in others",
             hint="write a source.query that casts it to one of them",
         )
-    return Column(name, pa.string(), value, order)
+    return Column(name, pa.string(), value, order, empty=not kinds)
 
 
 def _array(values: tuple[Any, ...], column: Column, first: int) -> pa.Array:
