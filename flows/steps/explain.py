@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 DATA_GOUV = re.compile(r"^https?://www\.data\.gouv\.fr/(?:[a-z]{2}/)?datasets/([\w-]+)/?$")
+PLAIN = re.compile(r"^[^\W\d_][\w .()/-]*$")
 CHECKED = 50  # files of a dataset that are compared with its last load
 
 
@@ -349,16 +350,25 @@ def _yaml(name: str, head: dict[str, Any], found: Explained) -> str:
     import io
 
     from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     def inline(value: Any) -> Any:
         if isinstance(value, dict):
             made = CommentedMap({k: inline(v) for k, v in value.items()})
             made.fa.set_flow_style()
             return made
-        return value
+        if isinstance(value, list):
+            several = CommentedSeq(inline(v) for v in value)
+            several.fa.set_flow_style()
+            return several
+        return quoted(value)
 
-    columns = CommentedMap({c.name: inline(c.as_declared()) for c in found.columns})
+    def quoted(value: Any) -> Any:
+        """Every parser of YAML takes what is in quotes; not all agree on what needs none."""
+        return DoubleQuotedScalarString(value) if isinstance(value, str) and not PLAIN.match(value) else value
+
+    columns = CommentedMap({quoted(c.name): inline(c.as_declared()) for c in found.columns})
     columns.fa.set_block_style()  # one a line
     form = found.format.model_dump(exclude_none=True)
     dataset = CommentedMap({k: inline(v) for k, v in head.items()} | {"format": inline(form), "columns": columns})
