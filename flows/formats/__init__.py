@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.findings import Finding
-from flows.formats.base import BadRow, Decision, Member, Place
+from flows.formats.base import BadRow, Decision, Member
 from flows.project import Format
+from flows.project.formats import CsvFormat
 from flows.settings import Settings
 
 if TYPE_CHECKING:
     from flows.formats.archives import Members
+    from flows.formats.places import Place
 
 FORMATS = {
     "csv": "flows.formats.csv",
@@ -78,9 +80,13 @@ def members(path: Path, name: str, declared: Format | None, folder: Path, settin
     return open_members(path, name, declared.member if declared else None, folder, settings)
 
 
-def locate(path: Path, how: Format, row_numbers: list[int]) -> dict[int, Place]:
+def locate(path: Path, how: Format, row_numbers: list[int], settings: Settings) -> dict[int, Place]:
     """Where rows stand in a file and their text, for the formats that can tell."""
-    return {}
+    if not isinstance(how, CsvFormat):
+        return {}
+    from flows.formats.places import locate as in_csv
+
+    return in_csv(path, how, row_numbers, int(settings.csv_max_record_mb * 1e6))
 
 
 def _module(kind: str) -> Any:
@@ -94,7 +100,6 @@ __all__ = [
     "Decision",
     "Finding",
     "Member",
-    "Place",
     "decide",
     "incompatible",
     "locate",

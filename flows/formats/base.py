@@ -35,17 +35,6 @@ class BadRow:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a record stands in its file."""
-
-    line: int
-    """From 1."""
-    offset: int
-    """Of its first byte."""
-    raw: str
-
-
-@dataclass(frozen=True)
 class Member:
     """A file to read: one of an archive (`archive.zip/dossier/fichier.csv`), or a file itself."""
 

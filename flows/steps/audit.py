@@ -63,7 +63,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             rules.update(refused.count_rules(out))
             if declared.on_failure == "block":  # every rule of every row is known; there is nothing to check again
                 break
-        refused.add_places(refused_files, parsed.members)
+        refused.add_places(refused_files, parsed.members, run.settings)
         kept, refused_rows = rows_of(parts), refused.count(refused_files)
         results = [e.result for e in found]
         reasons += _result_reasons(results, rules, declared.on_failure)

@@ -110,13 +110,16 @@ class _Loader:
         self.members: dict[str, tuple[Path, Format]] = {}
 
     def load(self, file: RawFile, path: Path) -> None:
-        for member in formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings):
+        members = formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings)
+        for member in members:
             how = self.reading.format_of(member.path, member.name)
-            self.members[member.name] = (member.path, how)
+            if self.declared.transform is None:  # what a transform makes of records has other numbers
+                self.members[member.name] = (member.path, how)
             self.of_file = self.corrections.of(file, member.name)
             if not self._fast(member.path, member.name, how):
                 self._slow(member.path, member.name, how)
                 self._add_corrected()
+        self.reading.findings += members.findings()
 
     def join(self, files: list[RawFile]) -> None:
         """Rows that the transform makes of versions of other datasets."""
@@ -136,8 +139,10 @@ class _Loader:
             for made in guarded(lambda: [function(tables)], self.declared.transform, name):
                 (made.lazy() if isinstance(made, pl.DataFrame) else made).sink_parquet(path, engine="streaming")
         how = ParquetFormat(type="parquet")
+        self.of_file = self.corrections.of(files[0], name)
         frames = self._placed(formats.read(path, name, how, self.run.settings), name)
         self._contract(*_peeked(frames), name)
+        self._add_corrected()
 
     def finish(self) -> Parsed:
         if not self.read:
@@ -161,7 +166,14 @@ class _Loader:
 
     def _fast(self, path: Path, name: str, how: Format) -> bool:
         """Take a regular file whole, in one pass (fast.py)."""
-        if not isinstance(how, CsvFormat) or self.declared.transform or self.left_out or self.of_file or self.extra or not fast.is_worth_it(path):
+        if (
+            not isinstance(how, CsvFormat)
+            or self.declared.transform
+            or self.left_out
+            or self.of_file
+            or self.extra
+            or not fast.is_worth_it(path)
+        ):
             return False
         sample = next((p for p in formats.read(path, name, how, self.run.settings) if not isinstance(p, BadRow)), None)
         if sample is None:

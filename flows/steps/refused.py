@@ -11,6 +11,7 @@ from flows import contract
 from flows.contract import FILE, ROW
 from flows.formats import BadRow, locate
 from flows.project import Format
+from flows.settings import Settings
 from flows.steps.parts import COMPRESSION, LEVEL, POSITION, Part
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def count_rules(files: Sequence[Path]) -> dict[str, int]:
     return dict(Counter(dict(zip(found["rules"].to_list(), found["len"].to_list(), strict=True))))
 
 
-def add_places(files: Sequence[Path], members: dict[str, tuple[Path, Format]]) -> None:
+def add_places(files: Sequence[Path], members: dict[str, tuple[Path, Format]], settings: Settings) -> None:
     """Where the refused rows stand in their files, where that is not known yet: line, byte offset, text. One pass over a file that
     has any, and none over the others."""
     import polars as pl
@@ -108,7 +109,7 @@ def add_places(files: Sequence[Path], members: dict[str, tuple[Path, Format]]) -
         if file not in members:
             continue
         path, how = members[str(file)]
-        places = locate(path, how, rows["row_number"].head(LOCATED).to_list())
+        places = locate(path, how, rows["row_number"].head(LOCATED).to_list(), settings)
         found += [{"file": file, "row_number": n, "line": p.line, "offset": p.offset, "raw": p.raw} for n, p in places.items()]
     if not found:
         return
