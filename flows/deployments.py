@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from flows.errors import ConfigurationError
 from flows.project import Project, Schedule
 from flows.settings import Settings
 from flows.validation import Problem, check_project, project_names
@@ -121,10 +122,20 @@ class Deployment:
         return [name for kind in self.spec.versions_of for name in getattr(self.project, kind)]
 
 
-def listed(root: Path, only: str | None = None, image: str = "") -> tuple[list[Deployment], list[Problem]]:
+def wanted_names(root: Path, only: str | None = None, among: list[str] | None = None) -> list[str]:
+    """Of the projects to deploy. `among`: those that this server has, where not all of projects/ are.
+
+    Raises: ConfigurationError if `only` is not among them.
+    """
+    if only and among is not None and only not in among:
+        raise ConfigurationError(f"this server does not have the project {only!r}", where="SOCLE_PROJECTS", hint="add it there")
+    return [only] if only else project_names(root) if among is None else among
+
+
+def listed(root: Path, only: str | None = None, image: str = "", among: list[str] | None = None) -> tuple[list[Deployment], list[Problem]]:
     """The deployments of every project that loads, and the problems of those that do not. `image`: for projects that name none."""
     deployments, problems = [], []
-    for name in [only] if only else project_names(root):
+    for name in wanted_names(root, only, among):
         project, found = check_project(root, name)
         if project is not None and not found:
             found = _without_image(project, image)
@@ -144,9 +155,9 @@ def _without_image(project: Project, image: str) -> list[Problem]:
     return [Problem(file, 1, f"execution.on is {execution.on} and no image is named", "set execution.image, or SOCLE_IMAGE")]
 
 
-def broken(root: Path, found: list[Deployment], only: str | None = None) -> set[str]:
+def broken(root: Path, found: list[Deployment], only: str | None = None, among: list[str] | None = None) -> set[str]:
     """Names of the projects that were asked for and do not load."""
-    return ({only} if only else set(project_names(root))) - {d.project.name for d in found}
+    return set(wanted_names(root, only, among)) - {d.project.name for d in found}
 
 
 def describe_form(deployment: Deployment, properties: dict[str, Any], known: dict[str, str]) -> None:

@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     kubernetes_secret: str = "socle-s3"  # noqa: S105 - its name
     """Of a Kubernetes worker: where its jobs go, and the Secret with `s3_access_key` and `s3_secret_key` that they see as files."""
 
+    projects: str = ""
+    """Names of the projects that this Prefect server has, separated by commas; empty: all of `projects/`."""
     worker_runs: int = Field(0, ge=0)
     """Runs of one worker at the same time; 0: four a core, and not more than one for each GB of memory."""
 
@@ -271,6 +273,11 @@ class Settings(BaseSettings):
                     hint=f"put {name}/access_key and {name}/secret_key there",
                 ) from None
         return self.model_copy(update=keys)
+
+    @property
+    def deployed(self) -> list[str] | None:
+        """Names of the projects that are deployed, or None for all."""
+        return sorted({name.strip() for name in self.projects.split(",")} - {""}) or None
 
     @property
     def s3_prefix(self) -> str | None:

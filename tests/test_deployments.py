@@ -10,9 +10,11 @@ import pytest
 from flows.cli.run import PARAMETERS, FlowName
 from flows.deploy.plan import desired, form
 from flows.deploy.prefect_yaml import render
-from flows.deployments import FLOWS, FORM, Deployment, listed
+from flows.deployments import FLOWS, FORM, Deployment, broken, listed
+from flows.errors import ConfigurationError
+from flows.settings import load_settings
 from flows.validation import load_project, project_names
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, write_project
 
 
 def signature(flow: str) -> dict[str, object]:
@@ -72,9 +74,9 @@ def test_prefect_yaml_is_what_the_projects_say() -> None:
 
 
 def test_a_broken_project_does_not_hide_the_others(root: Path) -> None:
-    broken = root / "projects" / "casse"
-    broken.mkdir()
-    (broken / "project.yaml").write_text("title: [", encoding="utf-8")
+    wrong = root / "projects" / "casse"
+    wrong.mkdir()
+    (wrong / "project.yaml").write_text("title: [", encoding="utf-8")
     deployments, problems = listed(root)
     assert {d.project.name for d in deployments} == {"essai"}
     assert [p.file.as_posix() for p in problems] == ["projects/casse/project.yaml"]
@@ -85,3 +87,17 @@ def test_a_project_without_models_has_no_finetune(root: Path, edit) -> None:
     path.write_text(path.read_text(encoding="utf-8").split("models:")[0], encoding="utf-8")
     deployments, _ = listed(root)
     assert [d.flow for d in deployments] == ["pipeline", "ingest", "check", "rollback", "maintain"]
+
+
+def test_a_server_has_the_projects_that_its_settings_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(root, "autre")
+    assert load_settings().deployed is None
+    monkeypatch.setenv("SOCLE_PROJECTS", " autre , parti,")
+    among = load_settings().deployed
+    found, problems = listed(root, among=among)
+    assert {d.project.name for d in found} == {"autre"}
+    assert [p.message for p in problems] == ["there is no project 'parti'"]
+    assert broken(root, found, among=among) == {"parti"}, "what it has stays until the settings no longer name it"
+    assert {d.project.name for d in listed(root, "autre", among=among)[0]} == {"autre"}
+    with pytest.raises(ConfigurationError, match="this server does not have the project 'essai'"):
+        listed(root, "essai", among=among)

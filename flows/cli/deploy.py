@@ -45,8 +45,8 @@ def deploy(
     from flows.deploy.apply import deploy as carry_out
     from flows.deploy.record import record
 
-    found, problems = listed(settings.root, project, settings.image)
-    gone = broken(settings.root, found, project)
+    found, problems = listed(settings.root, project, settings.image, settings.deployed)
+    gone = broken(settings.root, found, project, settings.deployed)
     with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:
         notifier = has_notifier(settings, os.environ["PREFECT_API_URL"])
         work = carry_out(found, settings, only=project, broken=gone, dry_run=dry_run, notifier=notifier, advance=advance)
@@ -63,7 +63,7 @@ def _write_prefect_yaml(settings: Settings, project: str | None, json: bool) -> 
     from flows.deployments import listed
     from flows.errors import ConfigurationError
 
-    found, problems = listed(settings.root, project, settings.image)
+    found, problems = listed(settings.root, project, settings.image, settings.deployed)
     if problems:
         raise ConfigurationError("prefect.yaml was not written:\n" + "\n".join(f"  {p}" for p in problems))
     path = write(settings.root, found)

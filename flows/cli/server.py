@@ -119,10 +119,10 @@ def _start(
     from flows.deploy import apply
     from flows.deploy.record import record
 
-    found, problems = deployments.listed(settings.root, image=settings.image)
+    found, problems = deployments.listed(settings.root, image=settings.image, among=settings.deployed)
     for problem in problems:
         typer.echo(f"not deployed: {problem}", err=True)
-    broken = deployments.broken(settings.root, found)
+    broken = deployments.broken(settings.root, found, among=settings.deployed)
     changes, _ = asyncio.run(apply.deploy(found, settings, broken=broken, notifier="notify" in companions))
     say_unrecorded(record(changes, settings))
     say("Worker …")
