@@ -157,6 +157,23 @@ def test_credentials_are_sent_and_never_kept(site, source, raw, tmp_path, monkey
         source().fetch(tmp_path / "2")
 
 
+def test_headers_with_accents_or_nonsense(site, source, tmp_path):
+    """Servers send UTF-8 or latin-1 in headers, which are ASCII; a version with such a name is sent back as it came."""
+    etag, name = '"v\u00e9"', "attachment; filename=d\u00e9p\u00f4t.csv"
+    dates = {"Last-Modified": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT", "Date": "hier"}
+
+    def answer(request) -> None:
+        if request.headers.get("If-None-Match") == etag:
+            request.say(304)
+        else:
+            request.say(200, b"un", {"ETag": etag, "Content-Disposition": name} | dates)
+
+    site.answers["/a.csv"] = answer
+    [file], _ = load(source(), tmp_path / "1")
+    assert file.name == "dépôt.csv"
+    assert not load(source(), tmp_path / "2")[1] and len(site.requests) == 2
+
+
 # ---- resumption ----------------------------------------------------------------------------------------------------
 
 

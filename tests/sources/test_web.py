@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import pickle
+import select
 import socket
 import ssl
 import subprocess
@@ -329,7 +331,9 @@ def test_pauses_grow(tmp_path):
     assert all(0.75 * 2**n <= pause <= 1.25 * 2**n for n, pause in enumerate(pauses[:6])) and max(pauses) <= 75
 
 
-@pytest.mark.parametrize("text", ["7", "Wed, 21 Oct 2015 07:28:00 GMT", "demain", "", "-3", "1.5", "9" * 40])
+@pytest.mark.parametrize(
+    "text", ["7", "Wed, 21 Oct 2015 07:28:00 GMT", "demain", "", "-3", "1.5", "9" * 40, "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"]
+)
 def test_forms_of_retry_after(text):
     expected = {"7": 7.0, "Wed, 21 Oct 2015 07:28:00 GMT": 0.0}
     assert retry_after(httpx.Headers({"retry-after": text})) == expected.get(text)
@@ -495,6 +499,45 @@ def test_certificates_are_verified(secure, certificate, tmp_path):
         body(client(tmp_path, **ca), f"https://127.0.0.1:{secure}/")
     with pytest.raises(SourceRefused, match="https to http"):
         body(client(tmp_path, **ca), f"https://localhost:{secure}/http")
+
+
+def test_https_through_a_proxy(secure, certificate, tmp_path, monkeypatch):
+    """It is asked for a tunnel; what goes through it is between the client and the server that its certificate names."""
+    asked = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            asked.append((self.path, self.headers.get("Proxy-Authorization")))
+            self.send_response(200)
+            self.end_headers()
+            with socket.create_connection(("127.0.0.1", secure)) as server:
+                ends = [self.connection, server]
+                while ends:
+                    for end in select.select(ends, [], [], 5)[0] or ends[:]:
+                        data = end.recv(65536)
+                        if not data:
+                            return
+                        (server if end is self.connection else self.connection).sendall(data)
+
+        def log_message(self, *arguments):
+            pass
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    names(monkeypatch, ["93.184.216.34"])
+    more = {"http_ca_file": certificate / "cert", "http_allowed": "", "http_proxy": f"http://moi:{SECRET}@127.0.0.1:{proxy.server_port}"}
+    assert body(client(tmp_path, **more), "https://localhost/") == b"un"
+    assert asked == [("localhost:443", f"Basic {base64.b64encode(f'moi:{SECRET}'.encode()).decode()}")]
+    proxy.shutdown()
+    proxy.server_close()
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.0/8", "interne.example", ".example"])
+def test_what_is_allowed_does_not_go_through_the_proxy(site, tmp_path, monkeypatch, allowed):
+    site.answers["/a"] = File(b"un")
+    names(monkeypatch, ["127.0.0.1"])
+    web = client(tmp_path, http_allowed=allowed, http_proxy="http://127.0.0.1:9")
+    assert body(web, f"http://interne.example:{site.server.server_port}/a") == b"un"
 
 
 def test_a_file_of_authorities_that_is_none(tmp_path):

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -118,7 +119,7 @@ class Web:
         self.headers = {"User-Agent": f"Socle/{version('socle')}", "Accept": "*/*"} | (headers or {})
         self.direct, self.through = Network(self.allowed), Network(None)
         self._pools: list[Any] = []
-        self._checked = set[tuple[str, int]]()  # hosts that the proxy may be asked for
+        self._checked = dict[tuple[str, int], bool]()
 
     def __enter__(self) -> Web:
         context = _tls(self.settings.http_ca_file)
@@ -190,11 +191,8 @@ class Web:
         url = httpx.URL(address)
         port = url.port or PORTS[url.scheme]
         pool, network = self._pools[0], self.direct
-        if len(self._pools) > 1 and not self.allowed.host(url.host, port):
+        if len(self._pools) > 1 and not self._direct(url.host, port):
             pool, network = self._pools[1], self.through
-            if (url.host, port) not in self._checked:
-                check_host(url.host, port, self.allowed, resolve=False)
-                self._checked.add((url.host, port))
         sent = self.headers | headers
         if auth := self.auths.get(origin(address)):
             sent[auth.header] = auth.value.get_secret_value()
@@ -202,13 +200,23 @@ class Web:
         network.ends = ends
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         timeouts = {"connect": connect, "read": read, "write": read, "pool": connect}
-        stream = pool.stream("GET", target, headers=list(sent.items()), extensions={"timeout": timeouts})
+        stream = pool.stream(
+            "GET", target, headers=[(k.encode(), v.encode("latin-1")) for k, v in sent.items()], extensions={"timeout": timeouts}
+        )
         with _transport_errors(address):
             response = stream.__enter__()
         try:
-            yield Answer(response.status, httpx.Headers(response.headers), address, response.iter_stream)
+            yield Answer(response.status, httpx.Headers(response.headers, encoding="latin-1"), address, response.iter_stream)
         finally:
             stream.__exit__(None, None, None)
+
+    def _direct(self, host: str, port: int) -> bool:
+        """Whether it is reached without the proxy: what SOCLE_HTTP_ALLOWED names, by its name or by where that leads."""
+        if (host, port) not in self._checked:
+            found = check_host(host, port, self.allowed, resolve=False)
+            inside = bool(found) and all(self.allowed.address(ip_address(address)) for address in found)
+            self._checked[host, port] = inside or self.allowed.host(host, port)
+        return self._checked[host, port]
 
     def _follow(self, address: str, location: str) -> str:
         try:
@@ -273,9 +281,9 @@ def retry_after(headers: httpx.Headers) -> float | None:
         return float(text)
     try:
         at = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, at.timestamp() - time.time()) if at.tzinfo else None
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, at.timestamp() - time.time()) if at.tzinfo else None
 
 
 @cache  # reading all the certificates takes a tenth of a second

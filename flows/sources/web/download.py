@@ -104,7 +104,7 @@ class _Fetching:
 
     def _rest(self, answer: Answer, have: int, known: dict[str, Any]) -> int | None:
         """Whole size. The rest has to begin where the part ends, and to be of the same file."""
-        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("content-range", "").strip(), re.ASCII)
+        found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", answer.headers.get("content-range", "").strip(), re.ASCII)
         etag = known["headers"].get("etag")
         same = etag is None or answer.headers.get("etag", etag) == etag
         encoding = known["headers"].get("content-encoding", "") == answer.headers.get("content-encoding", "")
@@ -146,7 +146,7 @@ class _Fetching:
         self.note.unlink(missing_ok=True)
 
     def _finish(self, known: dict[str, Any], resumed: bool) -> Downloaded:
-        headers = httpx.Headers(known["headers"])
+        headers = httpx.Headers(known["headers"], encoding="latin-1")
         name = file_name(headers, self.address, known["final"])
         path = self.target.with_name(f"{self.target.name}-{name}")
         codings = [c.strip().lower() for c in headers.get("content-encoding", "").split(",") if c.strip().lower() not in ("", "identity")]
@@ -169,7 +169,7 @@ def too_large(address: str, web: Web) -> SourceRefused:
 
 
 def _total(answer: Answer) -> int | None:
-    found = re.fullmatch(r"bytes \*/(\d+)", answer.headers.get("content-range", "").strip(), re.ASCII)
+    found = re.fullmatch(r"bytes \*/(\d{1,18})", answer.headers.get("content-range", "").strip(), re.ASCII)
     return int(found[1]) if found else None
 
 
@@ -182,7 +182,8 @@ def _validator(headers: httpx.Headers) -> str:
 
 
 def _marks(headers: httpx.Headers) -> dict[str, str]:
-    marks = {"etag": headers.get("etag", ""), "modified": _settled(headers)}
+    etag = re.fullmatch(r"[\x20-\x7e\x80-\xff]*", headers.get("etag", ""))  # what can be sent back
+    marks = {"etag": etag[0] if etag else "", "modified": _settled(headers)}
     return {name: text for name, text in marks.items() if text}
 
 
@@ -191,7 +192,7 @@ def _settled(headers: httpx.Headers) -> str:
     try:
         modified, made = (email.utils.parsedate_to_datetime(headers.get(name, "")) for name in ("last-modified", "date"))
         settled = (made - modified).total_seconds() >= 2
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return ""
     return str(headers["last-modified"]) if settled else ""
 
