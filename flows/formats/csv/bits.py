@@ -21,8 +21,7 @@ class Marks:
     def __init__(self, data: bytes, delimiter: bytes, quote: bytes, escape: bytes, final: bool) -> None:
         import numpy as np
 
-        if escape and escape in data:
-            data = re.sub(re.escape(escape) + b".", b"xx", data, flags=re.DOTALL)
+        data = masked(data, escape)
         self.np, self.length = np, len(data)
         array = np.frombuffer(data, np.uint8)
         ends = _bits(np, array, LF)
@@ -97,6 +96,11 @@ class Marks:
         if upto & 63:
             total += (int(words[upto >> 6]) & ((1 << (upto & 63)) - 1)).bit_count()
         return total
+
+
+def masked(data: bytes, escape: bytes) -> bytes:
+    """Of the same length, with nothing left that an escape makes text."""
+    return re.sub(re.escape(escape) + b".", b"xx", data, flags=re.DOTALL) if escape and escape in data else data
 
 
 def _bits(np: Any, array: Any, byte: int) -> Any:

@@ -16,9 +16,10 @@ from flows.formats.csv.grammar import Broken, Grammar, Incomplete
 from flows.formats.csv.text import first_line
 
 USUAL = {",": 1.0, ";": 1.0, "\t": 1.0, "|": 0.97, "\x1f": 0.95, "\x01": 0.95, "~": 0.85, "^": 0.85, "§": 0.85, "¤": 0.85, "¦": 0.85}
-SELDOM = {":": 0.5, " ": 0.5, "#": 0.5, "!": 0.5, "*": 0.5, "&": 0.5, "=": 0.45, "%": 0.5, "$": 0.5, "\\": 0.4}
+SELDOM = {":": 0.6, " ": 0.5, "#": 0.5, "!": 0.5, "*": 0.5, "&": 0.5, "=": 0.45, "%": 0.5, "$": 0.5, "\\": 0.4}
 NEVER = set("\"'`_-./()[]{}<>@?+°’“”«»\u00a0\u202f\ufeff\ufffd\ufdd0")
 TRIED = 12  # delimiters
+FEW_BROKEN = 3  # lines
 RECORDS, MANY = 1000, 6000
 SINGLE = 0.45  # what a perfect table of one column is worth
 CLOSE = 0.93  # of the best score: nobody can say which of the two is meant
@@ -58,7 +59,7 @@ def readings(data: bytes, whole: bool, declared: dict[str, str | bool | None]) -
     found = []
     delimiters = [str(declared["delimiter"])] if declared.get("delimiter") else candidates(data)
     for delimiter in delimiters:
-        tried = [_try(data, whole, *choice) for choice in _choices(data, delimiter, declared)]
+        tried = _quoted_if_so([_try(data, whole, *choice) for choice in _choices(data, delimiter, declared)])
         plain = [r for r in tried if not r.skip_space]
         if plain and declared.get("skip_space") is None and not _is_spaced(max(plain, key=lambda r: r.score)):
             tried = plain
@@ -69,13 +70,21 @@ def readings(data: bytes, whole: bool, declared: dict[str, str | bool | None]) -
     return found
 
 
+def _quoted_if_so(tried: list[Reading]) -> list[Reading]:
+    """Without quotes only if they break many lines: a few that are broken are mistakes, which are refused."""
+    quoted = [r for r in tried if r.quote]
+    if not quoted or max(quoted, key=lambda r: r.score).broken >= FEW_BROKEN:
+        return tried
+    return quoted
+
+
 def _with_all_records(data: bytes, whole: bool, best: Reading, declared: dict[str, str | bool | None]) -> Reading:
     """Quotes are seldom in some files: which they are is decided on all of the sample."""
     quotes = {best.quote, *(choice[1] for choice in _choices(data, best.delimiter, declared))}
     if len(quotes) == 1:
         return best
     tried = [_try(data, whole, best.delimiter, q, best.escape, best.skip_space, MANY) for q in sorted(quotes, reverse=True)]
-    return max(tried, key=lambda r: r.score)
+    return max(_quoted_if_so(tried), key=lambda r: r.score)
 
 
 def candidates(data: bytes) -> list[str]:
@@ -86,7 +95,8 @@ def candidates(data: bytes) -> list[str]:
         shares.update(c for c in set(line) if not c.isalnum() and c not in NEVER and (c.isprintable() or c in "\t\x1f\x01\x1e\x02"))
     many = [c for c, n in shares.most_common() if n * 2 >= len(lines) and c not in USUAL and not "\u0300" <= c <= "\u036f"]
     present = [c for c in USUAL if shares[c]]
-    return (present or [","]) + many[: max(0, TRIED - len(present))]
+    absent = [c for c in USUAL if c.encode() not in data][:1]  # with it, there is one column
+    return [*present, *absent, *many[: max(0, TRIED - len(present))]]
 
 
 def _choices(data: bytes, delimiter: str, declared: dict[str, str | bool | None]) -> list[tuple[str, str, str, bool]]:
@@ -110,7 +120,7 @@ def _choices(data: bytes, delimiter: str, declared: dict[str, str | bool | None]
     spaces = [bool(declared["skip_space"])] if declared.get("skip_space") is not None else [False]
     if declared.get("skip_space") is None and delimiter not in " \t":
         count = data.count(delimiter.encode())
-        if count and data.count(delimiter.encode() + b" ") > 0.8 * count:
+        if count and data.count(delimiter.encode() + b" ") > 0.4 * count:
             spaces.append(True)
     return [(delimiter, *choice) for choice in product(quotes, escapes, spaces)]
 
@@ -140,7 +150,7 @@ def records(data: bytes, grammar: Grammar, whole: bool, limit: int = RECORDS) ->
             end, after = first_line(data, at)
             found.append(Record(None, at, end, data[at:end]))
         else:
-            raw = data[at:after].rstrip(b"\r\n")
+            raw = data[at : grammar.end]
             found.append(Record([(f or b"").decode("utf-8", "replace") for f in fields], at, at + len(raw), raw))
         at = after
     return found
@@ -155,8 +165,8 @@ def _rate(reading: Reading, data: bytes) -> None:
     own = [i for i, r in enumerate(rows) if r.fields is not None and _fits(r.fields, reading.width)]
     swallowed = sum(_swallows(rows[i], reading) for i in own)
     body = rows[own[0] : own[-1] + 1]  # titles before and notes after are no reproach
-    reading.broken = sum(r.fields is None for r in body)
-    reading.consistency = len(own) / (len(body) + swallowed) * min(1.0, 0.5 + len(body) / len(rows))
+    reading.broken = sum(r.fields is None for r in body) + swallowed
+    reading.consistency = len(own) / (len(body) + swallowed) * (len(body) / len(rows)) ** 0.5
     cells = [soundness(c, reading.delimiter, _is_quoted(c, r.raw, reading)) for i in own[:300] for r in [rows[i]] for c in r.fields or []]
     sound = sum(cells) / len(cells)
     if reading.width == 1:
@@ -167,12 +177,20 @@ def _rate(reading: Reading, data: bytes) -> None:
         usual += (1 - usual) * min(1.0, (len(own) - 20) / 200) * 0.6
     power = 1.3 if reading.delimiter in USUAL else 2.0
     reading.score = reading.consistency**power * sound**2 * usual * (1 - 0.5 / reading.width)
+    if reading.delimiter == "," and reading.width == 2 and _decimals(rows, own):
+        reading.score *= 0.4
     if not reading.quote and b'"' in data:
         reading.score *= 0.97
     if reading.skip_space:
         reading.score *= 1.01
     if reading.escape:
         reading.score *= 0.99
+
+
+def _decimals(rows: list[Record], own: list[int]) -> bool:
+    """Whether it is one column of numbers with decimal commas, under a name that has none."""
+    alone = own[0] > 0 and b"," not in rows[0].raw
+    return alone and all(re.fullmatch(rb'"?-?\d+,\d+"?', rows[i].raw.strip()) for i in own)
 
 
 def _swallows(record: Record, reading: Reading) -> int:
@@ -193,7 +211,7 @@ def _usual_width(widths: Counter[int]) -> int:
 def _is_spaced(reading: Reading) -> bool:
     """Whether nearly all fields but the first begin with a space."""
     later = [f for r in reading.records for f in (r.fields or [])[1:] if f.strip()]
-    return bool(later) and sum(f.startswith(" ") for f in later) > 0.9 * len(later)
+    return bool(later) and sum(f.startswith(" ") for f in later) > 0.75 * len(later)
 
 
 def _fits(fields: list[str], width: int) -> bool:

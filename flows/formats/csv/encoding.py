@@ -214,7 +214,11 @@ def _stands_well(letter: str, before: str, after: str) -> float:
         if foreign(before) and foreign(after):
             return -1
         alone = not before.isalpha() and not after.isalpha()
-        return -1 if before.islower() else 0.75 if alone or after.islower() else 0.9
+        if before.islower() or (before.isalpha() and after.islower()):
+            return -1
+        return 0.75 if alone or after.islower() else 0.9
     if letter in SIGNS:
-        return -0.5 if before.isalpha() and after.isalpha() and letter not in "’‘-·´" else 0.5
+        if before.isalpha() and after.isalpha():
+            return 0.9 if letter in "’‘·´" else -0.5
+        return 0.5
     return -1

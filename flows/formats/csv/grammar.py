@@ -34,6 +34,8 @@ class Grammar:
     quote: bytes = b'"'
     escape: bytes = b""
     skip_space: bool = False
+    end: int = field(init=False, default=0)
+    """Of the text of the last record that was read, without its line end."""
     _field: re.Pattern[bytes] = field(init=False, repr=False)
     _plain: re.Pattern[bytes] = field(init=False, repr=False)
     _unescape: re.Pattern[bytes] | None = field(init=False, repr=False, default=None)
@@ -69,7 +71,8 @@ class Grammar:
             values.append(encoded)
         if not values[0]:
             raise ConfigurationError("there is no delimiter", where="format.delimiter", hint="declare one")
-        return cls(*values, skip_space=bool(how.skip_space) and how.delimiter != " ")
+        delimiter, quote, escape = values
+        return cls(delimiter, quote, escape, skip_space=bool(how.skip_space) and how.delimiter != " ")
 
     def record(self, data: bytes, at: int, final: bool) -> tuple[list[bytes | None], int]:
         """(fields, where the next record begins). A field of nothing is None, a quoted one is empty.
@@ -81,6 +84,7 @@ class Grammar:
             if end >= 0 or final:
                 line = data[at : end if end >= 0 else len(data)]
                 if not self.quote or self.quote not in line:
+                    self.end = at + len(line)
                     return [f or None for f in line.split(self.delimiter)], _after(data, end) if end >= 0 else len(data)
         fields: list[bytes | None] = []
         while True:
@@ -91,8 +95,10 @@ class Grammar:
             elif at >= len(data):
                 if not final:
                     raise Incomplete
+                self.end = at
                 return fields, at
             else:
+                self.end = at
                 return fields, _after(data, at)
 
     def _next(self, data: bytes, at: int, final: bool) -> tuple[bytes | None, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flows.formats.csv.bits import Marks
+from flows.formats.csv.bits import Marks, masked
 from flows.formats.csv.grammar import NEVER_CLOSED, Broken, Grammar, Incomplete
 from flows.formats.csv.text import BLOCK, Text, first_line
 
@@ -68,9 +68,10 @@ def pieces(text: Text, grammar: Grammar, width: int, max_bytes: int) -> Iterator
 def _certain(data: bytes, grammar: Grammar, final: bool, width: int) -> tuple[int, bool, Marks | None]:
     """(length of what is certain, whether there is only more to be read where it is 0, marks if there are any)"""
     quoted = bool(grammar.quote) and grammar.quote in data
-    if not grammar.fast or (grammar.skip_space and quoted):
+    escaped = bool(grammar.escape) and grammar.escape in data
+    if not grammar.fast or (grammar.skip_space and (quoted or escaped)):
         return 0, False, None
-    if not quoted and not (grammar.escape and grammar.escape in data):
+    if not quoted and not escaped:
         cut = len(data) if final else max(data.rfind(b"\n"), data.rfind(b"\r") if b"\n" not in data else -1) + 1
         return cut, True, None
     marks = Marks(data, grammar.delimiter, grammar.quote, grammar.escape, final)
@@ -93,6 +94,7 @@ def _before_swallowed(data: bytes, marks: Marks, cut: int, grammar: Grammar, wid
 
 def _swallowed(record: bytes, grammar: Grammar, width: int) -> bool:
     """Whether the lines of a record that has not the right number of fields are records by themselves."""
+    record = masked(record, grammar.escape)
     end, at = first_line(record)
     if at >= len(record):
         return False
@@ -121,12 +123,12 @@ def _one_by_one(text: Text, grammar: Grammar, width: int, max_bytes: int) -> Ite
         try:
             fields, after = grammar.record(text.buffer, at, text.final)
             rule = ""
-            raw = text.buffer[at:after]
-            if len(fields) != width and _swallowed(raw.rstrip(b"\r\n"), grammar, width):
+            raw = text.buffer[at : grammar.end]
+            if len(fields) != width and _swallowed(raw, grammar, width):
                 raise Broken(NEVER_CLOSED)
             if len(raw) > max_bytes:
                 raise Broken(_too_long(max_bytes))
-            yield Single(raw.rstrip(b"\r\n"), _plus(text, offset, at), fields)
+            yield Single(raw, _plus(text, offset, at), fields)
         except Incomplete:
             if text_end < limit and not text.final:
                 if not first:

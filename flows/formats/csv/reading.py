@@ -111,7 +111,7 @@ class Reader:
     def block(self, piece: Block) -> Iterator[pl.DataFrame | BadRow]:
         yield from self.flush()
         frame = None if self._has_strangers(piece.data) else self._parse(piece.data)
-        if frame is None:
+        if frame is None or (self.grammar.skip_space and frame.height != len(self._odd(piece)[0])):  # a line of spaces is one
             yield from self._sorted_out(piece)
             return
         self.row += frame.height
@@ -126,6 +126,8 @@ class Reader:
         import pyarrow as pa
         from pyarrow import csv
 
+        if self.grammar.escape and data.endswith(self.grammar.escape):
+            return None  # the file ends in an escape of nothing, which Arrow would leave out
         if self.text.encoding not in ("utf-8", "ascii"):
             try:
                 data = data.decode(self.text.encoding).encode()
@@ -133,6 +135,8 @@ class Reader:
                 return None
         if self.grammar.skip_space:
             data = _without_spaces(data, self.grammar.delimiter)
+        if not data.endswith((b"\n", b"\r")):
+            data += b"\n"  # without it, Arrow takes an empty last field for a quoted one where another in the record is quoted
         if data.startswith(BOM):
             data = b"\n" + data  # here it is a character like others, and Arrow would drop it
         keys = [str(i) for i in range(len(self.names))]

@@ -134,7 +134,7 @@ def _header_rows(body: list[Record], types: list[str], table: Table) -> int:
             Finding(
                 "ambiguous",
                 f"{count} lines are read as the header, joined; lines after the first may be records: {second!r}",
-                f"{count} lignes sont lues comme en-tête et réunies ; celles d'après la première pourraient être des données : « {second} »",
+                f"{count} lignes sont lues comme en-tête et réunies ; les suivantes pourraient être des données : « {second} »",
             )
         )
         return count
@@ -192,7 +192,7 @@ def _columns(table: Table, body: list[Record], reading: Reading) -> None:
 def _wider(header: int, width: int) -> Finding:
     return Finding(
         "ambiguous",
-        f"the header names {header} columns, the records have {width}: the names are given from the left, the unnamed column may be the first",
+        f"the header names {header} columns, the records have {width}: names are given from the left, but the unnamed one may be the first",
         f"l'en-tête nomme {header} colonnes, les lignes en ont {width} : les noms sont donnés à partir de la gauche, "
         "mais la colonne sans nom est peut-être la première",
     )
