@@ -188,7 +188,7 @@ def survey(run: Run, name: str) -> Survey:
         if load_id in committed or load_id in refused:
             for one in by_load.get(load_id, []):
                 _tell(rows, one, load_id in present, load_id in refused, committed, run.project.datasets[name])
-    _settle(list(rows.values()), history, line, latest)
+    _settle(list(rows.values()), history, line, latest, {load: at for load, (_, at) in written.items()})
     loads = {load: RefusedLoad(load, written[load][1], "", v.number if (v := committed.get(load)) else None) for load in order}
     for row in rows.values():
         loads[row.load_id].counts[row.state] += 1
@@ -253,7 +253,9 @@ def _tell(
         row.state, row.version = "let in", committed[load_id].number
 
 
-def _settle(rows: list[RefusedRow], history: list[DatasetVersion], line: list[DatasetVersion], latest: str | None) -> None:
+def _settle(
+    rows: list[RefusedRow], history: list[DatasetVersion], line: list[DatasetVersion], latest: str | None, written: dict[str, datetime]
+) -> None:
     """The state of rows that no replay let in."""
     present = {v.load.load_id for v in line}
     committed = {v.load.load_id: v for v in reversed(history) if not v.load.rollback and not v.load.erasure}
@@ -261,17 +263,16 @@ def _settle(rows: list[RefusedRow], history: list[DatasetVersion], line: list[Da
     for row in rows:
         if row.state == "let in" or row.load_id in present:
             continue
-        version = committed.get(row.load_id)
-        if version is None:
-            row.state = "held" if row.load_id == latest else "closed"
-            row.version = None
+        if row.load_id == latest:
+            row.state = "held"
             continue
-        row.state = "closed"
-        after = next((v for v in reversed(line) if v.number > version.number), None)
-        row.version = after.number if after else line[0].number if line else None
-        if after is not None and row.sha256 in after.load.raw.values():  # the same bytes, by other rules
-            same = (after.load.load_id, row.sha256, row.member, row.number)
-            row.state = "closed" if same in again else "let in"
+        before = committed[row.load_id].at if row.load_id in committed else written[row.load_id]
+        after = next((v for v in reversed(line) if v.at > before), None)
+        again_read = next((v for v in reversed(line) if v.at > before and row.sha256 in v.load.raw.values()), None)
+        row.state, row.version = "closed", after.number if after else line[0].number if line else None
+        if again_read is not None:  # the same bytes, by other rules or with corrections
+            same = (again_read.load.load_id, row.sha256, row.member, row.number)
+            row.state, row.version = "closed" if same in again else "let in", again_read.number
 
 
 # ---- values --------------------------------------------------------------------------------------------------------

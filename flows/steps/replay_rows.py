@@ -108,7 +108,9 @@ def _parsed(attempt: Attempt, plan: DatasetPlan, version: DatasetVersion, rows: 
     files = [RawFile(sha256, file, 0, "") for file, sha256 in version.load.raw.items()]
     files = [replace(raw.known(f.sha256) or f, name=f.name) for f in files]
     renumbered = any(version.load.parts.get(part) != plan.ingest.get(part) for part in NUMBERING)
-    if not renumbered and run.project.datasets[name].mode != "upsert":  # else which row of a key comes first is to be seen in all
+    declared = run.project.datasets[name]
+    # Where rows are merged, which of one key comes first is to be seen in all files; rows made of several datasets are of all of them.
+    if not renumbered and declared.mode != "upsert" and declared.source.type != "datasets":
         having = {row.sha256 for row in rows}
         files = [f for f in files if f.sha256 in having]
     there = [f for f in files if raw.has_bytes(f.sha256)]

@@ -21,11 +21,12 @@ GUARD = "'"
 ACTIVE = "=+-@\t\r\n|%" + GUARD + "＝＋－＠"
 """First characters that a spreadsheet takes for a formula, or drops."""
 PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,10}")
-LIKE_NUMBER = re.compile(r"[\d\s.,:/+\-eE%€$£()\u00a0\u202f]*\d[\d\s.,:/+\-eE%€$£()\u00a0\u202f]*")
-LIKE_DATE = re.compile(
-    r"(\d{1,4}[\s./-]*)?(jan|f[ée]v|feb|mar|a[vp]r|ma[iy]|jui|jun|jul|ao[uû]|aug|sep|oct|nov|d[ée]c)[a-zéû]*\.?([\s./-]*\d{1,4})*",
-    re.IGNORECASE,
+LIKE_NUMBER = re.compile(r"(?![eE])[\d\s.,:/+\-eE%€$£()\u00a0\u202f]*\d[\d\s.,:/+\-eE%€$£()\u00a0\u202f]*")
+MONTH = (
+    r"jan(v(ier)?|uary)?|f[ée]v(r(ier)?)?|feb(ruary)?|mar(s|ch)?|avr(il)?|apr(il)?|mai|may|juin|june?|juil(let)?|july?|ao[uû]t?|aug(ust)?"
+    r"|sept?(emb(re|er))?|oct(ob(re|er))?|nov(emb(re|er))?|d[ée]c(emb(re|er))?"
 )
+LIKE_DATE = re.compile(rf"(\d{{1,4}}[\s./-]*)?({MONTH})\.?([\s./-]*\d{{1,4}})*", re.IGNORECASE)
 LIKE_TRUTH = re.compile(r"true|false|vrai|faux", re.IGNORECASE)
 CELL = 32_767
 """Characters: a spreadsheet cuts longer values when it saves."""

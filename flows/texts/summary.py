@@ -19,6 +19,7 @@ from flows.steps.ingest import LoadOutcome
 from flows.steps.pipeline import RunResult
 from flows.steps.rollback import RollbackOutcome
 from flows.texts import explain, links
+from flows.texts.refused import refused_text
 from flows.training.promotion import sentence as decision_sentence
 
 FAILED = "## Ce qui n'a pas marché"
@@ -71,6 +72,8 @@ def dataset_text(run: Run, outcome: LoadOutcome) -> str:
             now = number(outcome.report.rows["total"])
             before = outcome.previous.load.rows.get("total", 0)
             lines.append(f"Lignes au total : {now}, contre {number(before)} dans la version {outcome.previous.number}.")
+        if outcome.report.rows["refused"] and outcome.action != "checked":
+            lines += refused_text(run, outcome.dataset, outcome.report.load_id)
     if outcome.refused:
         lines.append("**À faire** : corriger la source ou la règle en cause, puis relancer. Ce qui était publié le reste.")
     return "\n\n".join(lines)
