@@ -10,8 +10,8 @@ import pytest
 
 from flows.steps import open_run
 from flows.steps.ingest import load_dataset
-from tests.conftest import SUITE, csv_text, write_project
 from tests.conftest import PROJECT as TEXT
+from tests.conftest import SUITE, csv_text, write_project
 
 SECRET = "Durand"
 PROJECT = TEXT.replace("on_failure: block", "on_failure: quarantine").replace("theme: string", "theme: {type: string, required: true}")

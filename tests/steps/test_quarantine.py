@@ -152,7 +152,7 @@ def test_columns_that_have_changed(data, edit, load, out, back, served) -> None:
     load()
     data(csv_text([("d2", "deux", "paie", "x")], "id,texte,theme,neuf"), "b.csv")
     assert load().refused  # no row is left
-    path, rows = out()
+    _, rows = out()
     assert rows[0]["neuf"] == "x" and "colonnes différentes" in rows[0]["__motifs"]
     edit("theme: string", "theme: string, neuf: string")
     data(csv_text([("d1", "un", "paie")]))
