@@ -146,7 +146,7 @@ def _convert_typed(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
     same_kind = {
         "integer": found.is_numeric(),
         "number": found.is_numeric(),
-        "boolean": found == pl.Boolean,
+        "boolean": found == pl.Boolean or found.is_integer(),  # 0 and 1, as MySQL and SQLite have them
         "date": isinstance(found, time_kinds),
         "datetime": isinstance(found, time_kinds),
     }

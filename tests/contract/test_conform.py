@@ -107,6 +107,7 @@ def test_a_number_too_large_does_not_become_infinite(text):
         (pl.Datetime("ms"), [datetime(2024, 1, 31, 10)], "datetime", [datetime(2024, 1, 31, 10, tzinfo=UTC)]),
         (pl.Categorical, ["a"], "string", ["a"]),
         (pl.Null, [None], "integer", [None]),
+        (pl.Int64, [1, 0, None, 2, -1], "boolean", [True, False, None, None, None]),
     ],
 )
 def test_typed_values(dtype, values, kind, expected):
