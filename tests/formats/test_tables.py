@@ -184,6 +184,7 @@ def test_a_truncated_parquet_file_is_refused(file, length):
         list(read(file, file.name, PARQUET, 100, 10))
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
 def test_a_damaged_byte_gives_rows_or_a_clear_error(file, place, difference):
     data = bytearray(WHOLE)
