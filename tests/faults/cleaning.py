@@ -39,6 +39,10 @@ def do(work: str) -> None:
     with open_run("essai") as run:
         if work == "maintain":
             maintain_project(run, dry_run=False, cutoffs=Cutoffs.of(run, datetime.now(UTC) + LATER))
+        elif work == "replay":
+            from flows.steps.replay import replay
+
+            assert replay(run, "demandes").exit_code == 0
         else:
             assert purge(run, "demandes", {"id": "d00003"}).is_clean
 
