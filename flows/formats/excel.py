@@ -17,7 +17,7 @@ from flows.formats.csv.header import named
 from flows.formats.recognise import other_than
 from flows.formats.sheets import open_workbook
 from flows.formats.sheets.base import Merge, Row, Sheet, Workbook
-from flows.formats.sheets.tables import HEAD_ROWS, Place, Seen, column_name, locate, look, parts_of
+from flows.formats.sheets.tables import HEAD_ROWS, Place, Seen, column_name, locate, look, parts_of, second_table
 from flows.project.formats import ExcelFormat
 from flows.settings import Settings
 
@@ -266,6 +266,12 @@ def _findings(seen: Seen, sheet: Sheet, place: Place, columns: _Columns, merges:
         note(
             f"the row {place.total!r} at the end is taken for a total, not a record; declare format.footer_rows: 0 if it is one",
             f"La ligne « {place.total} » à la fin est prise pour un total et n'est pas chargée",
+            "ambiguous",
+        )
+    if other := second_table([r for r in seen.head if r.number >= place.skip_rows + place.header_rows]):
+        note(
+            f"another table seems to begin at row {other} of the sheet; its rows are read as records of this one",
+            f"Un autre tableau semble commencer à la ligne {other} de la feuille ; ses lignes sont lues comme des données de celui-ci",
             "ambiguous",
         )
     if seen.errors:

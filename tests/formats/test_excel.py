@@ -235,6 +235,18 @@ def test_a_total_is_no_record_and_is_reported(tmp_path):
     assert len(rows(path, ExcelFormat(type="excel", footer_rows=0))) == 4, "what is declared counts"
 
 
+def test_a_second_table_below_the_first_is_reported(tmp_path):
+    path = xlsx(tmp_path / "a.xlsx", [*TABLE, [None], ["région", "nom", "préfecture"], ["84", "ARA", "Lyon"]])
+    [finding] = how(path).findings
+    assert finding.kind == "ambiguous" and "row 6" in finding.text and "ligne 6" in finding.french
+    assert len(rows(path)) == 5, "nothing is left out"
+
+
+def test_one_column_below_a_title(tmp_path):
+    path = xlsx(tmp_path / "a.xlsx", [["Liste"], [None], ["ville"], ["Paris"], ["Lyon"]])
+    assert rows(path) == [{"ville": "Paris"}, {"ville": "Lyon"}]
+
+
 def test_sparse_records_at_the_end_stay(tmp_path):
     path = xlsx(tmp_path / "a.xlsx", [*TABLE, ["01007", None, None]])
     assert len(rows(path)) == 4

@@ -9,6 +9,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median_high
 
 from flows.formats.sheets.base import Merge, Row
@@ -116,6 +117,8 @@ def _start(rows: list[Row], own: dict[int, int]) -> tuple[int | None, str]:
         return None, ""
     fills = sorted(r.filled for r in rows)
     typical = median_high(fills[len(fills) // 2 :])
+    if typical <= 1 and len(rows) > 2 and rows[1].number > rows[0].number + 1:
+        return rows[1].number, f"row {rows[0].number + 1} is a title, with an empty row below it"
     if typical <= 1:
         return rows[0].number, "the sheet has one column, and its first row is the header"
     for i, row in enumerate(rows):
@@ -217,6 +220,14 @@ def _is_strange(row: Row, records: list[Row]) -> bool:
         if kind == TEXT and kinds and sum(k == TEXT for k in kinds) < 0.1 * len(kinds):
             return True
     return False
+
+
+def second_table(records: list[Row]) -> int | None:
+    """The row, from 1, where another table seems to begin: below an empty one, texts where the records above have numbers."""
+    for i, (before, row) in enumerate(pairwise(records), 1):
+        if row.number > before.number + 1 and row.filled > 1 and _is_text(row) and _is_strange(row, records[:i]) and i + 1 < len(records):
+            return row.number + 1
+    return None
 
 
 def parts_of(head: list[Row], merges: list[Merge], start: int, header_rows: int) -> list[list[str]]:
