@@ -73,7 +73,8 @@ def test_a_file_that_can_be_read_in_two_ways_says_so_in_both_languages(tmp_path)
 
 
 KEPT = CsvFormat(
-    type="csv", encoding="utf-8", delimiter=";", quote='"', escape="", skip_rows=0, header_rows=1, footer_rows=0, empty_columns=0, skip_space=False
+    type="csv", encoding="utf-8", delimiter=";", quote='"', escape="",
+    skip_rows=0, header_rows=1, footer_rows=0, empty_columns=0, skip_space=False,
 )  # fmt: skip
 TABLE = "code;ville;nombre\n" + "".join(f"{i:03};Nîmes {i};{i},5\n" for i in range(20))
 

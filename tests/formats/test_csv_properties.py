@@ -161,7 +161,7 @@ def tables(draw):
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(tables())
 def test_a_table_as_people_have_them_is_found_or_said_to_be_ambiguous(file, case):
-    header, rows, delimiter, data = case
+    _, rows, _, data = case
     file.write_bytes(data)
     found = formats.decide(file, file.name, None, limits(file))
     read, bad = pull(file, found.format, limits(file))
