@@ -129,10 +129,8 @@ def _dataset(out: Console, o: LoadOutcome, lake: Lake, project: Project) -> None
         out.print(f"    read: {finding}", style="yellow", markup=False)
     for failed in r.failed:
         if failed.severity != "critical":
-            out.print(
-                f"    · {failed.severity}: {failed.text} ({failed.unexpected if failed.unexpected is not None else failed.observed})",
-                markup=False,
-            )
+            found = failed.error or (failed.unexpected if failed.unexpected is not None else failed.observed)
+            out.print(f"    · {failed.severity}: {failed.text} ({found})", markup=False)
 
 
 def _model(out: Console, o: ModelOutcome, project: Project) -> None:

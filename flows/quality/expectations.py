@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 EXAMPLE_LENGTH = 120  # characters of a value that is shown
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 ACROSS_ROWS = {
     "expect_column_values_to_be_unique",
@@ -62,18 +64,21 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool) -> 
     """Evaluate expectations on `rows`. One that cannot be evaluated is a failed result with its `error`, not an exception."""
     if not selection:
         return []
+    import polars as pl
+
     great_expectations = _import()
-    columns = set(rows.collect_schema().names())
+    schema = rows.collect_schema()
+    columns, moments = set(schema.names()), {c for c, kind in schema.items() if isinstance(kind, pl.Datetime)}
     named = {c for _, e in selection.entries for c in _columns(e["kwargs"])}
     frame = _to_pandas(rows.select(sorted(named & columns) or sorted(columns)[:1]), _compared(selection))
     if any(not _columns(e["kwargs"]) for _, e in selection.entries):  # table expectations may ask which columns there are
-        frame = frame.reindex(columns=[c for c in rows.collect_schema().names() if not c.startswith("__")])
+        frame = frame.reindex(columns=[c for c in schema.names() if not c.startswith("__")])
     with _quiet():
         context = great_expectations.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         asset = context.data_sources.add_pandas("lake").add_dataframe_asset("rows")
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
-        return [_evaluate(batch, suite, expectation, show_values) for suite, expectation in selection.entries]
+        return [_evaluate(batch, suite, expectation, moments, show_values) for suite, expectation in selection.entries]
 
 
 def _compared(selection: Selection) -> set[str]:
@@ -96,7 +101,19 @@ def _to_pandas(rows: pl.LazyFrame, compared: set[str]) -> Any:
     return frame
 
 
-def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], show_values: bool) -> Evaluated:
+def _bounds(arguments: dict[str, Any], moments: set[str]) -> dict[str, Any]:
+    """A day as a bound of moments, which Great Expectations cannot compare with each other: the day belongs to what is inside, unless
+    the bound is strict."""
+    if arguments.get("column") not in moments:
+        return arguments
+    whole = dict(arguments)
+    for name, at_the_end in (("min_value", bool(arguments.get("strict_min"))), ("max_value", not arguments.get("strict_max"))):
+        if isinstance(value := arguments.get(name), str) and DAY.fullmatch(value):
+            whole[name] = f"{value}T{'23:59:59.999999' if at_the_end else '00:00:00'}"
+    return whole
+
+
+def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], moments: set[str], show_values: bool) -> Evaluated:
     kind, arguments = entry["type"], entry["kwargs"]
     looks_at_rows = _looks_at_rows(kind)
     fields: dict[str, Any] = {
@@ -108,7 +125,7 @@ def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], show_values: bool
         "description": entry.get("description") or "",
     }
     try:
-        expectation = _implementation(kind)(**arguments)
+        expectation = _implementation(kind)(**_bounds(arguments, moments))
         answer = batch.validate(expectation, result_format={"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES})
     except Exception as error:  # GX raises many kinds; whichever it is, the expectation was not met
         return Evaluated(CheckResult(**fields, success=False, error=_short(error)), [] if looks_at_rows else None)
