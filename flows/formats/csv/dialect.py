@@ -20,7 +20,7 @@ SELDOM = {":": 0.6, " ": 0.5, "#": 0.5, "!": 0.5, "*": 0.5, "&": 0.5, "=": 0.45,
 NEVER = set("\"'`_-./()[]{}<>@?+°’“”«»\u00a0\u202f\ufeff\ufffd\ufdd0")
 TRIED = 12  # delimiters
 FEW_BROKEN = 3  # lines
-RECORDS, MANY = 1000, 6000
+RECORDS, MANY = 500, 6000
 SINGLE = 0.45  # what a perfect table of one column is worth
 CLOSE = 0.93  # of the best score: nobody can say which of the two is meant
 DEFAULT_QUOTE = '"'
@@ -59,7 +59,7 @@ def readings(data: bytes, whole: bool, declared: dict[str, str | bool | None]) -
     found = []
     delimiters = [str(declared["delimiter"])] if declared.get("delimiter") else candidates(data)
     for delimiter in delimiters:
-        tried = _quoted_if_so([_try(data, whole, *choice) for choice in _choices(data, delimiter, declared)])
+        tried = _tried(data, whole, _choices(data, delimiter, declared), RECORDS)
         plain = [r for r in tried if not r.skip_space]
         if plain and declared.get("skip_space") is None and not _is_spaced(max(plain, key=lambda r: r.score)):
             tried = plain
@@ -70,21 +70,22 @@ def readings(data: bytes, whole: bool, declared: dict[str, str | bool | None]) -
     return found
 
 
-def _quoted_if_so(tried: list[Reading]) -> list[Reading]:
+def _tried(data: bytes, whole: bool, choices: list[Choice], limit: int) -> list[Reading]:
     """Without quotes only if they break many lines: a few that are broken are mistakes, which are refused."""
-    quoted = [r for r in tried if r.quote]
-    if not quoted or max(quoted, key=lambda r: r.score).broken >= FEW_BROKEN:
-        return tried
-    return quoted
+    quoted = [_try(data, whole, *choice, limit) for choice in choices if choice[1]]
+    if quoted and max(quoted, key=lambda r: r.score).broken < FEW_BROKEN:
+        return quoted
+    return quoted + [_try(data, whole, *choice, limit) for choice in choices if not choice[1]]
 
 
 def _with_all_records(data: bytes, whole: bool, best: Reading, declared: dict[str, str | bool | None]) -> Reading:
     """Quotes are seldom in some files: which they are is decided on all of the sample."""
     quotes = {best.quote, *(choice[1] for choice in _choices(data, best.delimiter, declared))}
-    if len(quotes) == 1:
+    often = sum(best.quote.encode() in r.raw for r in best.records) > 0.05 * len(best.records)
+    if len(quotes) == 1 or (best.quote and often and not best.broken):
         return best
-    tried = [_try(data, whole, best.delimiter, q, best.escape, best.skip_space, MANY) for q in sorted(quotes, reverse=True)]
-    return max(_quoted_if_so(tried), key=lambda r: r.score)
+    choices = [(best.delimiter, q, best.escape, best.skip_space) for q in sorted(quotes, reverse=True)]
+    return max(_tried(data, whole, choices, MANY), key=lambda r: r.score)
 
 
 def candidates(data: bytes) -> list[str]:
@@ -99,7 +100,11 @@ def candidates(data: bytes) -> list[str]:
     return [*present, *absent, *many[: max(0, TRIED - len(present))]]
 
 
-def _choices(data: bytes, delimiter: str, declared: dict[str, str | bool | None]) -> list[tuple[str, str, str, bool]]:
+Choice = tuple[str, str, str, bool]
+"""delimiter, quote, escape, skip_space"""
+
+
+def _choices(data: bytes, delimiter: str, declared: dict[str, str | bool | None]) -> list[Choice]:
     d = re.escape(delimiter.encode())
     quotes = [str(declared["quote"])] if declared.get("quote") is not None else []
     if not quotes:
