@@ -116,6 +116,7 @@ def test_records_become_json_lines_of_the_same_bytes_each_time(folder):
     assert source.next_state == {}
 
 
+@pytest.mark.services
 def test_a_plain_generator_and_values_that_json_has_not(folder):
     files, _ = fetch(folder, "generator")
     assert files[0].path.read_bytes() == b'{"a": "1.10", "b": 1}\n{"a": "2024-01-02", "b": "nan"}\n'
@@ -132,6 +133,7 @@ def test_incremental_state_is_kept_in_the_next_state_and_given_back(folder):
     assert [row["id"] for row in lines(more)] == [3, 4], "a row that shares the greatest value is not lost"
 
 
+@pytest.mark.services
 def test_an_incremental_resource_is_never_taken_for_the_whole(folder):
     with pytest.raises(ConfigurationError, match="only what is new"):
         fetch(folder, "since", mode="replace", arguments={"rows": [{"at": "2024-01-01"}]})
@@ -215,6 +217,7 @@ def test_what_is_wrong_comes_back_from_the_process(folder):
         fetch(folder, "absent")
 
 
+@pytest.mark.services
 def test_no_row(folder):
     assert fetch(folder, "nothing", mode="append")[0] == []
     with pytest.raises(SourceRefused, match="no row"):

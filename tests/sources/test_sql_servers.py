@@ -43,23 +43,26 @@ def mariadb_server():
 
 @pytest.fixture(params=["postgresql", "mariadb"])
 def server(request, monkeypatch):
-    database = request.getfixturevalue(f"{request.param}_server")
+    return _emptied(request.getfixturevalue(f"{request.param}_server"), monkeypatch)
+
+
+@pytest.fixture
+def postgres(postgresql_server, monkeypatch):
+    return _emptied(postgresql_server, monkeypatch)
+
+
+@pytest.fixture
+def maria(mariadb_server, monkeypatch):
+    return _emptied(mariadb_server, monkeypatch)
+
+
+def _emptied(database, monkeypatch):
     if database.scheme == "postgresql":
         database.do("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     else:
         database.do("DROP DATABASE essai", "CREATE DATABASE essai CHARACTER SET utf8mb4")
     monkeypatch.setenv("SOCLE_CREDENTIAL_ESSAI_BASE", PASSWORD)
     return database
-
-
-@pytest.fixture
-def postgres(server):
-    return server if server.scheme == "postgresql" else pytest.skip("of PostgreSQL")
-
-
-@pytest.fixture
-def maria(server):
-    return server if server.scheme == "mysql" else pytest.skip("of MariaDB")
 
 
 def fetch(tmp_path, database, state=None, mode="append", options=None, progress=None, **more):
