@@ -137,10 +137,15 @@ def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], moments: set[str]
         observed=observed if show_values or isinstance(observed, int | float) else None,
         checked_rows=found.get("element_count"),
         unexpected=found.get("unexpected_count"),
-        examples=[_shown(v) for v in found.get("partial_unexpected_list", []) if not _is_missing(v)] if show_values else [],
+        examples=_examples(found.get("partial_unexpected_list", [])) if show_values else [],
         error=_exception(answer.exception_info),
     )
     return Evaluated(result, [int(i) for i in found.get("unexpected_index_list") or []] if looks_at_rows else None)
+
+
+def _examples(values: list[Any]) -> list[str]:
+    """Each once: the same value again is no other example."""
+    return list(dict.fromkeys(_shown(v) for v in values if not _is_missing(v)))
 
 
 def _is_missing(value: Any) -> bool:
@@ -186,7 +191,7 @@ def _short(error: object) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
+    text = ("vrai" if value else "faux") if str(value) in ("True", "False") and not isinstance(value, str) else str(value)
     return text if len(text) <= EXAMPLE_LENGTH else text[: EXAMPLE_LENGTH - 1] + "…"
 
 

@@ -196,6 +196,13 @@ def explain_dataset(run: Run, name: str, rows: int, *, show_values: bool = False
         there = ", ".join(run.project.datasets)
         raise ConfigurationError(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
     declared = run.project.datasets[name]
+    if declared.source.type == "datasets":
+        inputs = " and ".join(declared.source.datasets)
+        raise ConfigurationError(
+            f"{run.project.name}/{name} is made from versions of {inputs}: it has no file of its own that could be read in some way",
+            where=f"datasets.{name}.source",
+            hint=f"socle explain of those, or socle show {run.project.name}/{name}",
+        )
     table = Dataset(run.lake, run.project.name, name)
     current = table.latest() if run.lake.bucket(run.project.name).bucket_exists() else None
     files, source = _files_of(run, name, current)

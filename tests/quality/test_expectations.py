@@ -70,6 +70,11 @@ def test_integers_with_nulls_are_shown_as_integers():
     assert check("expect_column_values_to_be_between", column="age", max_value=120).result.examples == ["200"]
 
 
+def test_the_same_value_again_is_no_other_example():
+    found = check("expect_column_values_to_be_in_set", pl.DataFrame({"connu": [True, False, False]}), column="connu", value_set=[True])
+    assert (found.result.unexpected, found.result.examples) == (2, ["faux"])
+
+
 def test_mostly_lets_some_rows_pass_and_still_counts_them():
     found = check("expect_column_values_to_not_be_null", column="texte", mostly=0.7)
     assert found.result.success and found.result.unexpected == 1
@@ -133,7 +138,7 @@ def test_a_failure_does_not_disturb_the_next_one():
 
 
 def test_values_are_shown_short_and_only_when_they_may_be():
-    rows = pl.DataFrame({"texte": ["Jeanne Dupont" * 50] * 9})
+    rows = pl.DataFrame({"texte": [f"{i} Jeanne Dupont" * 50 for i in range(9)]})
     shown = check("expect_column_values_to_be_in_set", rows, column="texte", value_set=["x"])
     assert len(shown.result.examples) == 5 and max(map(len, shown.result.examples)) <= 120
     hidden = check("expect_column_values_to_be_in_set", rows, show=False, column="texte", value_set=["x"])
