@@ -80,8 +80,8 @@ class Limit:
 
 def limits(settings: Settings) -> dict[str, Limit]:
     """Global concurrency limits by name. `source-<type>`: the rate at which sources of a type are asked."""
-    npm = settings.npm_per_minute
-    return {"gpu": Limit(settings.gpus), "source-npm": Limit(max(1, npm // 6), npm / 60)}
+    rates = {"npm": settings.npm_per_minute} | dict.fromkeys(("http", "datagouv", "rest"), settings.http_per_minute)
+    return {"gpu": Limit(settings.gpus)} | {f"source-{kind}": Limit(max(1, rate // 6), rate / 60) for kind, rate in rates.items()}
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,8 @@ class Settings(BaseSettings):
 
     gpus: int = Field(1, ge=1)
     """Trainings on a GPU at the same time, on all workers together."""
+    http_per_minute: int = Field(120, gt=0)
+    """Loads from http, from datagouv and from rest sources (each) that all runs together may begin in a minute."""
     npm_per_minute: int = Field(30, gt=0)
     """Packages that all runs together may ask the npm registry for, in a minute."""
 

@@ -46,6 +46,12 @@ def deploy(
     from flows.deploy.record import record
 
     found, problems = listed(settings.root, project, settings.image, settings.deployed)
+    if not found and not problems:  # the wrong folder would take away every deployment, with its schedules
+        raise ConfigurationError(
+            "there is no project to deploy: everything on the server would be removed",
+            where=f"{settings.root}/projects",
+            hint="SOCLE_ROOT names the folder that holds projects/; to remove a project, keep at least one other",
+        )
     gone = broken(settings.root, found, project, settings.deployed)
     with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:
         notifier = has_notifier(settings, os.environ["PREFECT_API_URL"])

@@ -98,7 +98,8 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
         if wanted is not None and all(f.path is None and raw.has_bytes(f.sha256) for f in wanted):  # known by its address
             for file in wanted:
                 raw.touch(file.sha256)
-            return replace(plan, files=[replace(f, path=raw.fetch(f, folder, advance)) for f in wanted])
+            files = [replace(f, path=raw.fetch(f, folder, advance)) for f in wanted]
+            return replace(plan, files=files, source_state=source.next_state)
         raw.deferred = erasures(run, plan.name).any()  # then parse() keeps them, once it knows whose rows they hold
         received = source.fetch(folder, wanted, advance)
     if wanted is None:

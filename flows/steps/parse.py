@@ -203,7 +203,8 @@ class _Loader:
         if sample is None:
             return
         conventions = self.reading.conventions_of(sample, name)
-        drifted, new = contract.settle(self.declared, self.name, name, contract.drift(self.declared, columns, sample, conventions))
+        drift = contract.drift(self.declared, columns, sample, conventions, self.run.settings.retyped_percent)
+        drifted, new = contract.settle(self.declared, self.name, name, drift)
         self.extra += [c for c in new if c not in self.extra]
         for frame in frames:
             self._conform(frame, conventions, drifted)

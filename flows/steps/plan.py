@@ -153,7 +153,7 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
     if files is None:
         return DatasetPlan(name, "load", ["the source was never read"], current=current, based_on=based_on)
     if not files:
-        return DatasetPlan(name, "nothing", ["the source has nothing new"], [], current=current, based_on=based_on)
+        return replace(_nothing_new(run, name, current), based_on=based_on)
     if dataset.mode == "replace":
         return replace(_compare(run, name, files, current, files_are_new=True), based_on=based_on)
     if dataset.mode == "snapshot":
@@ -162,6 +162,15 @@ def plan_dataset(run: Run, name: str, received: list[RawFile] | None = None) -> 
     else:
         new = _new_files(files, history, dataset.mode)
     return replace(_compare(run, name, new or files, current, files_are_new=bool(new)), based_on=based_on)
+
+
+def _nothing_new(run: Run, name: str, current: DatasetVersion | None) -> DatasetPlan:
+    """The source gave nothing. Changed suites check what is there again; to read under other rules there is nothing."""
+    nothing = DatasetPlan(name, "nothing", ["the source has nothing new"], [], current=current)
+    if current is None:
+        return nothing
+    plan = _compare(run, name, [], current, files_are_new=False)
+    return plan if plan.action == "check" else nothing
 
 
 def _new_files(files: list[RawFile], history: list[DatasetVersion], mode: str) -> list[RawFile]:

@@ -35,7 +35,7 @@ class Reading:
     how: Format | None = None
     conventions: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    _checked: bool = False
+    _seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         if self.kept.get("format"):
@@ -59,17 +59,18 @@ class Reading:
         return self.how
 
     def conventions_of(self, sample: pl.DataFrame, name: str) -> dict[str, Any]:
-        """Decimal commas, orders of dates ... of the columns, by the first rows of the first file; those of later files are the same.
+        """Decimal commas, orders of dates ... of the columns, by the first rows of a file: as the files before it show, and what those
+        did not.
 
         Raises: Refused for a file whose values can only be read otherwise.
         """
-        if why := contract.conflicts(self.declared, self.conventions, sample):
-            raise self._refused(name, why.text, why.french, "columns")
-        if not self._checked:
+        if name not in self._seen:
+            self._seen.add(name)
+            if why := contract.conflicts(self.declared, self.conventions, sample):
+                raise self._refused(name, why.text, why.french, "columns")
             found, _, findings = contract.find_conventions(self.declared, sample)
             self.conventions = contract.merged(self.conventions, found)
             self.findings += [f for f in findings if f not in self.findings]
-            self._checked = True
         return self.conventions
 
     def _refused(self, name: str, why: str, pourquoi: str, part: str) -> Refused:
