@@ -230,15 +230,19 @@ class Reader:
                 at += len(mark)
             return places
         decode, view = codecs.getdecoder(self.text.encoding), memoryview(data)
-        places, at = [], 0
+        places, at, ahead = [], 0, 1
         while at < len(data):
+            # in parts that grow: a decoder makes room for all that it is given, each time
+            upto = int(ends[min(int(ends.searchsorted(at)) + ahead, len(ends) - 1)])
             try:
-                decode(view[at:])
-                break
+                decode(view[at:upto])
+                if upto >= ends[-1]:
+                    break
+                at, ahead = upto, ahead * 2
             except UnicodeDecodeError as error:
                 places.append(at + error.start)
                 after = int(ends.searchsorted(places[-1], "right"))
-                at = int(ends[after]) if after < len(ends) else len(data)
+                at, ahead = (int(ends[after]) if after < len(ends) else len(data)), 1
         return places
 
 

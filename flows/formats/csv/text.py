@@ -182,23 +182,30 @@ class Lines:
     def __init__(self, path: Path, encoding: str) -> None:
         """`encoding`: with its byte order (`resolve`)."""
         self.path, self.at, self.line = path, 0, 1
+        self.file: BinaryIO | None = None
         self.wide = encoding if encoding.startswith(("utf-16", "utf-32")) else ""
+
+    def __del__(self) -> None:
+        if self.file is not None:
+            self.file.close()
 
     def of(self, offset: int) -> int:
         if offset < self.at:
             self.at, self.line = 0, 1
-        with self.path.open("rb") as file:
-            file.seek(self.at)
-            ended_in_cr = False
-            while self.at < offset:
-                block = file.read(min(1 << 20, offset - self.at))
-                if not block:
-                    break
-                self.at += len(block)
-                if self.wide:
-                    block = block.decode(self.wide, "replace").encode("utf-8", "replace")
-                self.line += line_ends(block) - (ended_in_cr and block.startswith(b"\n"))
-                ended_in_cr = block.endswith(b"\r")
+        if self.file is None:
+            self.file = self.path.open("rb")  # stays open for as long as places are asked
+        if self.file.tell() != self.at:
+            self.file.seek(self.at)
+        ended_in_cr = False
+        while self.at < offset:
+            block = self.file.read(min(1 << 20, offset - self.at))
+            if not block:
+                break
+            self.at += len(block)
+            if self.wide:
+                block = block.decode(self.wide, "replace").encode("utf-8", "replace")
+            self.line += line_ends(block) - (ended_in_cr and block.startswith(b"\n"))
+            ended_in_cr = block.endswith(b"\r")
         return self.line
 
 
