@@ -191,7 +191,7 @@ class Reader:
         whole = pl.concat([frame.with_columns(numbers), *self.flush()]).sort(ROW)
         yield from whole.iter_slices(self.batch_rows)
         for rule, row, raw, start in bad:
-            width = self.text.width(data[:start])
+            width = start if self.text.direct else self.text.width(data[:start])
             yield self._bad(rule, row, raw, None if piece.offset is None or width is None else piece.offset + width)
 
     def _alone(self, raw: bytes, row: int) -> str:
