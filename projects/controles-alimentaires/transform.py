@@ -28,9 +28,11 @@ def _once(batch: pl.DataFrame, name: str, again: str) -> pl.DataFrame:
 
 
 def _coordinates(batch: pl.DataFrame) -> pl.DataFrame:
-    """`48.85, 2.35` -> latitude and longitude. What is no such pair stays as text in one of them, and its row is refused as no number."""
-    parts = pl.col("geores").str.splitn(",", 2).struct
+    """`48.85, 2.35` -> latitude and longitude. What is no pair stays as text in their place, so that its row is refused as no number."""
+    pair = pl.col("geores").str.strip_chars().replace("", None)
+    parts = pair.str.splitn(",", 2).struct
+    lone = pair.is_not_null() & ~pair.str.contains(",", literal=True)
     return batch.with_columns(
-        latitude=parts.field("field_0").str.strip_chars(),
+        latitude=pl.when(lone).then(pl.lit("geores = ") + pair).otherwise(parts.field("field_0").str.strip_chars()),
         longitude=parts.field("field_1").str.strip_chars(),
     ).drop("geores")
