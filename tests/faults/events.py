@@ -11,6 +11,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,10 @@ def install(fire: Fire, lake: Path) -> None:
     import sklearn.linear_model
     from deltalake.table import TableMerger
 
+    import flows.lake.datasets
     import flows.quality.expectations
     import flows.steps.finetune
-    from flows.lake.datasets import Dataset
+    import flows.steps.parse
     from flows.lake.local import LocalObjects
     from flows.lake.models import Models
     from flows.models.tfidf import TfidfPredictor
@@ -63,7 +65,7 @@ def install(fire: Fire, lake: Path) -> None:
     def place(path: Any) -> str:
         text = str(path)
         inside = text.removeprefix(f"{lake}/socle-essai/") if text.startswith(str(lake)) else f"elsewhere {Path(text).name}"
-        return re.sub(r"[0-9a-f]{24,}", "*", inside)
+        return re.sub(r"[0-9a-f]{16,}", "*", inside)
 
     def both_sides(owner: Any, name: str, label: Callable[..., str | None]) -> None:
         original = getattr(owner, name)
@@ -84,6 +86,9 @@ def install(fire: Fire, lake: Path) -> None:
 
     both_sides(os, "link", in_lake)
     both_sides(pathlib.Path, "replace", in_lake)
+    both_sides(
+        deltalake.DeltaTable, "create_write_transaction", lambda table, *_: place(table.table_uri.removeprefix("file://").rstrip("/"))
+    )
     both_sides(deltalake, "write_deltalake", lambda table, *_: place(table.table_uri.removeprefix("file://").rstrip("/")))
     both_sides(deltalake.DeltaTable, "create", lambda uri, *_: place(uri))
     both_sides(TableMerger, "execute", lambda merger: "tables/demandes")
@@ -94,7 +99,26 @@ def install(fire: Fire, lake: Path) -> None:
     both_sides(TfidfPredictor, "save", lambda *_: "training: files")
     both_sides(sklearn.linear_model.LogisticRegression, "fit", lambda *_: "training: classifier")
     LocalObjects._temporary = _halved(LocalObjects._temporary, fire, place)  # type: ignore[method-assign]
-    Dataset.commit = _stepwise(Dataset.commit, fire)  # type: ignore[method-assign]
+    flows.lake.datasets.reader = _stepwise(flows.lake.datasets.reader, fire)
+    flows.steps.parse.ThreadPoolExecutor = AtOnce  # type: ignore[misc,assignment]
+
+
+class AtOnce:
+    """An executor that does what it is given when it is given it: events come in one order."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def __enter__(self) -> AtOnce:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(work(*arguments))
+        return future
 
 
 def _halved(original: Any, fire: Fire, place: Callable[[Any], str]) -> Any:
@@ -121,22 +145,21 @@ def _halved(original: Any, fire: Fire, place: Callable[[Any], str]) -> Any:
 
 
 def _stepwise(original: Any, fire: Fire) -> Any:
-    """The rows of a commit go to deltalake one small batch at a time, with an event in between."""
+    """The rows of a merge go to deltalake one small batch at a time, with an event in between."""
 
-    def commit(self: Any, rows: Any, *arguments: Any, **options: Any) -> Any:
+    def reader(files: Any, schema: Any) -> Any:
         import pyarrow as pa
 
-        schema, table = rows.schema, rows.read_all()
+        table = original(files, schema).read_all()
 
         def batches() -> Any:
             for batch in table.to_batches(max_chunksize=30):
                 yield batch
                 fire("tables/demandes: rows handed over")
 
-        reader = pa.RecordBatchReader.from_batches(schema, batches())
-        return original(self, reader, *arguments, **options)
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
-    return commit
+    return reader
 
 
 # ---- events -> stages ------------------------------------------------------------------------------------------------
