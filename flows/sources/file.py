@@ -57,7 +57,7 @@ class LocalFiles(Source):
             raise ConfigurationError(
                 f"no file matches {self.pattern!r}",
                 where=str(self.folder / self.pattern),
-                hint="check source.path in project.yaml",
+                hint="put the file there, or check source.path in project.yaml",
                 french=f"Il n'y a aucun fichier « {self.pattern} » : il n'a pas été déposé, ou il a un autre nom.",
             )
         return found
