@@ -36,8 +36,10 @@ class RawStore:
         self.deferred = False
         """Keep nothing yet: the bytes may hold rows of a person who was erased, which only reading them tells."""
 
-    def keep(self, file: RawFile, progress: Progress | None = None) -> None:
+    def keep(self, file: RawFile, progress: Progress | None = None, *, given: bool = False) -> None:
         """Store the bytes if they are not there yet, then the sidecar that makes them known.
+
+        `given`: nobody writes to the file at `path` any more, so that a lake in a folder may take the file itself.
 
         A sidecar that is there is written again as it is: bytes that were received now are not old, whatever retention says.
         """
@@ -46,7 +48,8 @@ class RawStore:
         assert file.path is not None
         self.touch(file.sha256)
         if self.objects.stat(keys.raw(self.dataset, file.sha256)) is None:
-            self.objects.put_file(keys.raw(self.dataset, file.sha256), file.path, progress)
+            store = self.objects.adopt if given else self.objects.put_file
+            store(keys.raw(self.dataset, file.sha256), file.path, progress)
         sidecar = _sidecar(file)
         if not self.objects.create(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar)) and self.withdrawn(file.sha256):
             self.objects.put(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar))  # its bytes are there again

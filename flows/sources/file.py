@@ -6,6 +6,7 @@ A file that has the size, the time of writing and the inode that it had when it 
 from __future__ import annotations
 
 import glob
+import hashlib
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from flows.project.sources import FileSource
 from flows.sources.base import Context, Source
 
 SEEN = "files"
-PIECE = 16 << 20  # bytes
+PIECE = 1 << 20  # bytes
 LITTLE = 8 << 20  # bytes that may be read twice
 SETTLED_NS = 2_000_000_000  # a file that was written so lately may be written again without another time
 
@@ -68,22 +69,32 @@ class LocalFiles(Source):
 
     def _copy(self, path: Path, copy: Path, progress: Progress | None) -> RawFile:
         try:
-            with path.open("rb") as source, copy.open("wb") as out:
-                while piece := source.read(PIECE):
-                    out.write(piece)
-                    if progress:
-                        progress(len(piece))
+            sha256 = _copied(path, copy, progress)
         except OSError as error:
             raise SystemFailure(
                 f"cannot copy {path.name}: {error.strerror}", where=f"{path} -> {copy}", hint="check both, and free space, then run again"
             ) from None
-        return RawFile(sha256_file(copy), self._name(path), copy.stat().st_size, f"file:{self.pattern}", copy)
+        return RawFile(sha256, self._name(path), copy.stat().st_size, f"file:{self.pattern}", copy)
 
     def _describe(self, path: Path, sha256: str | None) -> RawFile:
         try:
             return RawFile(sha256 or sha256_file(path), self._name(path), path.stat().st_size, f"file:{self.pattern}", path)
         except OSError as error:
             raise SystemFailure(f"cannot read {path.name}: {error.strerror}", where=str(path)) from None
+
+
+def _copied(path: Path, copy: Path, progress: Progress | None) -> str:
+    """sha256 of the bytes that were written. They are read once, in pieces that stay in a core's cache."""
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(PIECE))
+    copy.unlink(missing_ok=True)  # of an earlier attempt: the lake may have taken that file itself
+    with path.open("rb", buffering=0) as source, copy.open("wb") as out:
+        while size := source.readinto(buffer):
+            piece = buffer[:size]
+            out.write(piece)
+            digest.update(piece)
+            if progress:
+                progress(size)
+    return digest.hexdigest()
 
 
 def _size(path: Path) -> int:

@@ -72,6 +72,20 @@ class Marks:
         """Whether a line end is inside quotes."""
         return self.inside is not None and bool(self.broken_lines.any())
 
+    def even(self, width: int, upto: int) -> int | None:
+        """How many records of `width` fields there are in the first `upto` bytes; None if some are of another width, or may be.
+
+        Says the same as `records`, and is cheaper: of line ends that follow each other only the first one is looked at.
+        """
+        np = self.np
+        ends = _positions(np, self.line_ends & ~_later(np, self.line_ends), upto)
+        before = np.concatenate(([0], np.cumsum(np.bitwise_count(self.delimiters), dtype=np.int64)))
+        counts, last = self._upto(before, ends), upto - 1
+        if not int(self.line_ends[last >> 6]) >> (last & 63) & 1:  # no line end after the last record
+            counts = np.append(counts, self.counts(upto)[0])
+        expected = np.arange(1, len(counts) + 1) * (width - 1)
+        return len(counts) if width > 1 and np.array_equal(counts, expected) else None
+
     def records(self, upto: int) -> tuple[Any, Any, Any]:
         """(starts, ends, delimiters) of the records in the first `upto` bytes; lines without anything are no records."""
         np = self.np

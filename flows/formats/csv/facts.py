@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flows.formats.csv.grammar import Grammar
-from flows.formats.csv.pieces import Block, pieces
 from flows.formats.csv.reading import open_records
 from flows.formats.csv.text import normal
 from flows.project.formats import CsvFormat
 from flows.settings import Settings
 
-PART = 1 << 20
-EVERYTHING = bytes(range(256))
+if TYPE_CHECKING:
+    from flows.formats.csv.bits import Marks
+
+PART = 1 << 20  # bytes looked at together: their bits stay in a core's cache
 
 
 @dataclass(frozen=True)
@@ -51,44 +52,62 @@ def has_quotes(path: Path, how: CsvFormat) -> bool:
 def regular(path: Path, how: CsvFormat, settings: Settings) -> Facts | None:
     """What there is if every record is well formed UTF-8 text with one field a column, and any reader of CSV reads the same;
     None if that is not so, or cannot be proved here. Lines without anything are no records."""
+    from flows.formats.csv.bits import Marks
+
     assert how.encoding is not None
     if normal(how.encoding) not in ("utf-8", "ascii") or how.skip_space:
         return None
     text, layout, grammar = open_records(path, how)
     with text:
-        if not layout.names or not grammar.fast or text.offset is None:
-            return None
-        start, records, quotes = text.offset, 0, False
-        for piece in pieces(text, grammar, len(layout.names), int(settings.csv_max_record_mb * 1e6)):
-            if not isinstance(piece, Block):
+        start = text.offset
+    if not layout.names or not grammar.fast or start is None:
+        return None
+    width, limit = len(layout.names), int(settings.csv_max_record_mb * 1e6)
+    records, quotes, rest, size, left = 0, False, b"", PART, text.end - start
+    with path.open("rb") as file:
+        file.seek(start)
+        while left > 0:
+            piece = file.read(min(size, left))
+            if not piece:  # the file became shorter
                 return None
-            found = _whole(piece, grammar, len(layout.names))
-            if found is None:
+            left -= len(piece)
+            data = rest + piece
+            marks = Marks(data, grammar.delimiter, grammar.quote, grammar.escape, not left)
+            if marks.first_violation < len(data):
+                return None
+            cut = marks.whole() if left else len(data)
+            found = _records_of(data, marks, cut, width, limit) if cut else 0
+            if found is None or len(data) - cut > limit:
                 return None
             records += found
-            quotes = quotes or piece.marks is not None
-        return Facts(records, len(layout.names), start, text.end, quotes)
+            quotes = quotes or (bool(grammar.quote) and grammar.quote in data)
+            rest = data[cut:]
+            size = max(PART, len(rest))  # of one record that is long, twice as much is looked at each time
+    return Facts(records, width, start, text.end, quotes)
 
 
-def _whole(piece: Block, grammar: Grammar, width: int) -> int | None:
-    """How many records; None if one is not as it should be."""
-    from flows.formats.csv.bits import Marks
+def _records_of(data: bytes, marks: Marks, cut: int, width: int, limit: int) -> int | None:
+    """How many records there are in the first `cut` bytes; None if one is not as it should be."""
+    if data.find(b"\0", 0, cut) >= 0 or not _is_utf8(data, cut):
+        return None
+    if cut <= limit and (found := marks.even(width, cut)) is not None:
+        return found
+    starts, ends, delimiters = marks.records(cut)
+    good = (delimiters == width - 1).all() and (ends - starts <= limit).all()
+    return len(starts) if good else None
 
+
+def _is_utf8(data: bytes, size: int) -> bool:
+    """Of the first bytes, without making text of them."""
+    import numpy as np
+    import pyarrow as pa
+
+    offsets = pa.py_buffer(np.array([0, size], np.int32))
     try:
-        piece.data.decode()
-    except UnicodeDecodeError:
-        return None
-    if b"\0" in piece.data:
-        return None
-    if piece.marks is None:
-        lines = piece.data.count(b"\n")
-        events = piece.data.translate(None, EVERYTHING.translate(None, grammar.delimiter + b"\n"))
-        even = events == (grammar.delimiter * (width - 1) + b"\n") * lines
-        if even and width > 1 and piece.data.count(b"\r") == piece.data.count(b"\r\n"):
-            return lines
-    marks = piece.marks or Marks(piece.data, grammar.delimiter, b"", b"", True)
-    starts, _, found = marks.records(len(piece.data))
-    return len(starts) if (found == width - 1).all() else None
+        pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _records(path: Path, how: CsvFormat) -> tuple[int, Iterator[bytes]]:
