@@ -93,7 +93,9 @@ class ShortWay:
             except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # it panics at some stray quotes
                 return None
             files, found = sorted(made.glob("*.parquet")), facts.result()
-        if found is None or not files or found.records != sum(map(_height, files)) or not _is_complete(self.declared, files):
+        if found is None or _has_bare_returns(path, found.start):
+            return None
+        if not files or found.records != sum(map(_height, files)) or not _is_complete(self.declared, files):
             return None
         return files
 
@@ -127,6 +129,13 @@ def _suits(how: CsvFormat, columns: list[str]) -> bool:
         and how.delimiter is not None
         and len(columns) > 1  # in a file of one column an empty line may be a row
     )
+
+
+def _has_bare_returns(path: Path, size: int) -> bool:
+    """Before the records a carriage return alone ends a line, but not to Polars."""
+    with path.open("rb") as file:
+        head = file.read(size)
+    return head.count(b"\r") > head.count(b"\r\n")
 
 
 def _query(path: Path, how: CsvFormat, declared: Dataset, columns: list[str], conventions: dict[str, Any]) -> pl.LazyFrame:

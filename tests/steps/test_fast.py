@@ -145,6 +145,8 @@ def assert_same(loads: Loads, columns: dict[str, Any], form: dict[str, Any], dat
 @given(files(calm=True))
 @example(({"a": "number", "b": "string"}, {"type": "csv"}, b"a,b\n1e400,x\nnan,y\n 1.5,z\n"))
 @example(({"a": "boolean", "b": "string"}, {"type": "csv"}, b"a,b\ntrue,x\nTRUE,y\nFalse,z\n"))
+@example(({"a": "string", "b": "string"}, {"type": "csv", "header_rows": 1, "skip_rows": 0}, b"a,b\n\rx,y\n"))
+@example(({"a": "string", "b": "string"}, {"type": "csv", "header_rows": 1, "skip_rows": 2}, b"titre\r\na,b\nx,y\n"))
 def test_of_good_files_both_ways_give_the_same(loads: Loads, case: tuple[dict[str, Any], dict[str, Any], bytes]) -> None:
     event("taken" if assert_same(loads, *case) else "declined")
 
