@@ -8,7 +8,17 @@ from flows.runs.prefect_run import flow_context, part_done, source_turn, step
 from flows.runs.project_flow import is_top, project_flow
 from flows.steps import Run
 from flows.steps.audit import audit
-from flows.steps.ingest import ATTEMPTS, LoadOutcome, check_again, may_have_more, publish, receive, too_many_writers, without_loading
+from flows.steps.ingest import (
+    ATTEMPTS,
+    LoadOutcome,
+    all_in_one,
+    check_again,
+    may_have_more,
+    publish,
+    receive,
+    too_many_writers,
+    without_loading,
+)
 from flows.steps.parse import parse
 from flows.steps.pipeline import RunResult
 from flows.steps.plan import plan_dataset, require_bucket
@@ -41,7 +51,7 @@ async def load(run: Run, name: str) -> LoadOutcome:
 
 
 async def _load(run: Run, name: str) -> LoadOutcome:
-    outcome, conflicts = None, 0
+    outcomes, conflicts = list[LoadOutcome](), 0
     while True:
         plan = await step(f"{name} : que faut-il faire ?", plan_dataset, run, name)
         if plan.action == "load":
@@ -51,15 +61,15 @@ async def _load(run: Run, name: str) -> LoadOutcome:
         if plan.action == "check":
             return await step(f"{name} : nouveau contrôle", check_again, run, plan)
         if (ended := without_loading(run, plan)) is not None:
-            return outcome or ended
+            return all_in_one([*outcomes, ended])
         parsed = await step(f"{name} : lecture", parse, run, plan)
         audited = await step(f"{name} : contrôles", audit, run, plan, parsed)
         try:
-            outcome = await step(f"{name} : publication", publish, run, plan, audited)
+            outcomes.append(await step(f"{name} : publication", publish, run, plan, audited))
         except Conflict:  # somebody committed since the plan: look again, audit again
             conflicts += 1
             if conflicts == ATTEMPTS:
                 raise too_many_writers(run, name) from None
             continue
-        if not may_have_more(run, outcome):
-            return outcome
+        if not may_have_more(run, outcomes[-1]):
+            return all_in_one(outcomes)

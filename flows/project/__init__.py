@@ -12,7 +12,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from flows.project.base import NAME, ColumnType, Days, Name, Strict
-from flows.project.datasets import Column, Dataset, Deletes
+from flows.project.columns import Column
+from flows.project.datasets import Dataset, Deletes
 from flows.project.formats import Format
 from flows.project.models import Candidate, Model, Promote, Split, TfidfCandidate, TransformerCandidate
 from flows.project.sources import Source

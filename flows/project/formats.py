@@ -32,7 +32,9 @@ class CsvFormat(_Format):
     skip_rows: Lines | None = Field(default=None, description="Lines before the header: titles, notes, empty lines.")
     header_rows: Annotated[int, Field(ge=0, le=10)] | None = Field(default=None, description="0: there is no header.")
     footer_rows: Lines | None = Field(default=None, description="Lines after the last record: totals, notes.")
-    empty_columns: Lines | None = Field(default=None, description="Columns at the right without name and values, from delimiters that end lines.")
+    empty_columns: Lines | None = Field(
+        default=None, description="Columns at the right without name and values, from delimiters that end lines."
+    )
     skip_space: bool | None = Field(default=None, description="Spaces after a delimiter are no part of the value.")
     names: list[str] | None = Field(default=None, description="Names of the columns, in the order of the file, in place of its header.")
 

@@ -7,7 +7,7 @@ leaves the previous version in place, and the next run does the load again under
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -42,6 +42,8 @@ class LoadOutcome:
     """The version that is served now."""
     report: CheckReport | None
     previous: DatasetVersion | None = None
+    earlier: list[LoadOutcome] = field(default_factory=list)
+    """Of the pictures of a `snapshot` that were loaded before it in the same run."""
 
     @property
     def refused(self) -> bool:
@@ -51,20 +53,26 @@ class LoadOutcome:
 def load_dataset(run: Run, name: str) -> LoadOutcome:
     """The whole job, in order. flows/ingest.py runs the same steps as Prefect tasks."""
     require_bucket(run)
-    outcome, conflicts = None, 0
+    outcomes, conflicts = list[LoadOutcome](), 0
     while True:
         plan = receive(run, plan_dataset(run, name))
         if (ended := without_loading(run, plan)) is not None:
-            return outcome or ended
+            return all_in_one([*outcomes, ended])
         try:
-            outcome = publish(run, plan, audit(run, plan, parse(run, plan)))
+            outcomes.append(publish(run, plan, audit(run, plan, parse(run, plan))))
         except Conflict:  # somebody committed since the plan: what is to be loaded, and beside what, has to be seen again
             conflicts += 1
             if conflicts == ATTEMPTS:
                 raise too_many_writers(run, name) from None
             continue
-        if not may_have_more(run, outcome):
-            return outcome
+        if not may_have_more(run, outcomes[-1]):
+            return all_in_one(outcomes)
+
+
+def all_in_one(outcomes: list[LoadOutcome]) -> LoadOutcome:
+    """The last one that did something, with those before it."""
+    done = [o for o in outcomes if o.action != "nothing"] or outcomes[-1:]
+    return replace(done[-1], earlier=done[:-1])
 
 
 def may_have_more(run: Run, outcome: LoadOutcome) -> bool:

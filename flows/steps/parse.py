@@ -35,6 +35,8 @@ from flows.steps.transform import guarded, load_transform
 if TYPE_CHECKING:
     import polars as pl
 
+KEPT_AT_ONCE = 8  # raw files: each waits for a disk or a network
+
 
 @dataclass(frozen=True)
 class Parsed:
@@ -59,7 +61,8 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
     transform that fails."""
     source, raw = source_of(run, plan.name, plan.current)
     left_out = LeftOut(erasures(run, plan.name), run.project.datasets[plan.name])
-    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw) as keep:
+    given = run.project.datasets[plan.name].source.type == "file"  # its copies are written once
+    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw, given) as keep:
         loader = _Loader(run, plan, left_out, advance)
         if run.project.datasets[plan.name].source.type == "datasets":
             for file in plan.files or []:
@@ -80,12 +83,12 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
 
 
 @contextmanager
-def _keeping(raw: RawStore) -> Iterator[Any]:
+def _keeping(raw: RawStore, given: bool) -> Iterator[Any]:
     """Raw bytes go to the lake while they are read. At the end they are all there, whatever came of reading them."""
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(KEPT_AT_ONCE) as pool:
         waiting: list[Future[None]] = []
         try:
-            yield lambda file: waiting.append(pool.submit(raw.keep, file))
+            yield lambda file: waiting.append(pool.submit(raw.keep, file, given=given))
         finally:
             for each in waiting:
                 each.result()
@@ -113,13 +116,18 @@ class _Loader:
         members = formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings)
         for member in members:
             how = self.reading.format_of(member.path, member.name)
-            if self.declared.transform is None:  # what a transform makes of records has other numbers
+            if self.declared.transform is None or self._numbers_stay():
                 self.members[member.name] = (member.path, how)
             self.of_file = self.corrections.of(file, member.name)
             if not self._fast(member.path, member.name, how):
                 self._slow(member.path, member.name, how)
                 self._add_corrected()
         self.reading.findings += members.findings()
+
+    def _numbers_stay(self) -> bool:
+        """A transform of batches gives rows with their numbers in the file, if it leaves them there; one of records does not."""
+        assert self.declared.transform
+        return load_transform(self.run.project.folder, self.declared.transform)[1] == "batch"
 
     def join(self, files: list[RawFile]) -> None:
         """Rows that the transform makes of versions of other datasets."""
@@ -244,6 +252,8 @@ class _Loader:
                 where = f"{name}, column {reserved[0]!r}"
                 raise Refused("names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform")
             if not numbered:
+                if self.declared.transform:  # it gave rows without their numbers: these are not those of the file
+                    self.members.pop(name, None)
                 frame = frame.with_columns(pl.int_range(start, start + frame.height, dtype=pl.Int64).alias(ROW))
             placed = frame.with_columns(pl.lit(name).alias(FILE))
             start = int(placed[ROW][-1]) + 1 if placed.height else start
@@ -347,16 +357,29 @@ def read_batches(run: Run, dataset: str, path: Path, name: str, how: Format) -> 
     bad: list[BadRow] = []
     good = _without_bad(pieces, bad)
     if argument == "records":
-        rows = good if records else (row for frame in good for row in frame.iter_rows(named=True))
+        rows = good if records else (row for frame in good for row in frame.drop(ROW, strict=False).iter_rows(named=True))
         made = _frames(guarded(lambda: function(rows), declared.transform, name), size, declared.transform)
     else:
-        frames = _frames(good, size, name) if records else good
+        frames = _frames(good, size, name) if records else _numbered(good)
         made = guarded(lambda: (function(frame) for frame in frames), declared.transform, name)
     for frame in made:
         yield frame
         yield from bad
         bad.clear()
     yield from bad
+
+
+def _numbered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """With the numbers of their rows in the file, which a transform may leave there."""
+    import polars as pl
+
+    start = 1
+    for frame in frames:
+        numbered = (
+            frame if ROW in frame.columns else frame.with_columns(pl.int_range(start, start + frame.height, dtype=pl.Int64).alias(ROW))
+        )
+        start = int(numbered[ROW][-1]) + 1 if numbered.height else start
+        yield numbered
 
 
 def _without_bad(pieces: Iterator[Any], bad: list[BadRow]) -> Iterator[Any]:

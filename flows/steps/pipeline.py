@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flows.errors import Refused, SocleError
 from flows.lake.datasets import Dataset
@@ -70,7 +70,7 @@ class RunResult:
 
     def add(self, outcome: LoadOutcome | ModelOutcome) -> None:
         if isinstance(outcome, LoadOutcome):
-            self.datasets.append(outcome)
+            self.datasets += [*outcome.earlier, replace(outcome, earlier=[])]
         else:
             self.models.append(outcome)
 

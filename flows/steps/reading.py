@@ -56,6 +56,8 @@ class Reading:
             return self.how
         if why := formats.incompatible(path, name, self.how, self.settings):
             raise self._refused(name, why, why, "format")
+        found = formats.decide(path, name, self.how, self.settings).findings  # nothing is left to find but what is to be said of it
+        self.findings += [f for f in found if f not in self.findings]
         return self.how
 
     def conventions_of(self, sample: pl.DataFrame, name: str) -> dict[str, Any]:

@@ -253,3 +253,20 @@ def test_a_refused_dataset_does_not_stop_the_model_that_has_a_version(root, data
     assert result.exit_code == 1
     assert [m.action for m in result.models] == ["nothing"]
     assert json.loads(result.datasets[0].report.to_json())["verdict"] == "refused"
+
+
+def test_refused_rows_behind_a_transform_of_batches_keep_their_place(unchecked, load, edit, root, quarantined_rows):
+    """Rows that the transform takes out move no number; a transform that gives no numbers gives no places."""
+    edit("columns: {id: string, texte: string, theme: string}", "columns: {id: string, texte: string, theme: string, n: integer}")
+    edit("format: {type: csv}", "format: {type: csv}\n    transform: transform.py:sans_titres")
+    edit("on_failure: block", "on_failure: quarantine")
+    folder = root / "projects" / "essai"
+    lines = [f"d{i},un,paie,{i}" for i in range(20)]
+    lines[3], lines[10] = "titre,,,", "d10,un,paie,dix"
+    (folder / "data" / "demandes.csv").write_text("id,texte,theme,n\n" + "\n".join(lines) + "\n")
+    (folder / "transform.py").write_text("def sans_titres(batch):\n    return batch.filter(batch['id'] != 'titre')\n")
+    [row] = quarantined_rows(load().report)
+    assert (row["row_number"], row["line"], row["raw"]) == (11, 12, "d10,un,paie,dix")
+    (folder / "transform.py").write_text("def sans_titres(batch):\n    return batch.filter(batch['id'] != 'titre').drop('__row')\n")
+    [row] = quarantined_rows(load().report)
+    assert (row["line"], row["raw"]) == (None, None)

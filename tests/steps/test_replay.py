@@ -207,7 +207,7 @@ def test_rows_that_all_fail_again_make_no_version(data, load, again, looked, cor
 def test_one_load_or_one_rule_is_replayed_alone(data, load, again, looked, corrected, served) -> None:
     data(csv_text(GOOD + BAD))
     load()
-    data(csv_text([("d6", "", "paie")] + [("d5", "cinq", "paie")]), "b.csv")
+    data(csv_text([("d6", "", "paie"), ("d5", "cinq", "paie")]), "b.csv")
     load()
     corrected({"d3": {"texte": "trois"}, "d6": {"texte": "six"}})
     newest = looked().loads[-1].load_id
@@ -239,7 +239,9 @@ def test_a_transform_that_was_put_right_lets_its_rows_in(data, root, edit, load,
     edit("theme: string", "theme: integer")
     data(csv_text([("d1", "un", "1"), ("d2", "deux", "2 %")]))
     load()
-    transform.write_text("def rows(records):\n    for r in records:\n        yield r | {'theme': r['theme'].rstrip(' %')}\n", encoding="utf-8")
+    transform.write_text(
+        "def rows(records):\n    for r in records:\n        yield r | {'theme': r['theme'].rstrip(' %')}\n", encoding="utf-8"
+    )
     assert again().let_in == 1
     assert [(r["id"], r["theme"]) for r in served()] == [("d1", 1), ("d2", 2)]
 
