@@ -64,6 +64,7 @@ def regular(path: Path, how: CsvFormat, settings: Settings) -> Facts | None:
         return None
     width, limit = len(layout.names), int(settings.csv_max_record_mb * 1e6)
     records, quotes, rest, size, left = 0, False, b"", PART, text.end - start
+    bare, ends_in_cr = 0, False  # carriage returns that no line feed follows: ends of lines to some readers only
     with path.open("rb") as file:
         file.seek(start)
         while left > 0:
@@ -79,11 +80,13 @@ def regular(path: Path, how: CsvFormat, settings: Settings) -> Facts | None:
             found = _records_of(data, marks, cut, width, limit) if cut else 0
             if found is None or len(data) - cut > limit:
                 return None
+            bare += data.count(b"\r", 0, cut) - data.count(b"\r\n", 0, cut) - (ends_in_cr and data.startswith(b"\n"))
+            ends_in_cr = data.endswith(b"\r", 0, cut) if cut else ends_in_cr
             records += found
             quotes = quotes or (bool(grammar.quote) and grammar.quote in data)
             rest = data[cut:]
             size = max(PART, len(rest))  # of one record that is long, twice as much is looked at each time
-    return Facts(records, width, start, text.end, quotes)
+    return None if bare else Facts(records, width, start, text.end, quotes)
 
 
 def _records_of(data: bytes, marks: Marks, cut: int, width: int, limit: int) -> int | None:
