@@ -115,9 +115,9 @@ class AtOnce:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        future.set_result(work(*arguments))
+        future.set_result(work(*arguments, **options))
         return future
 
 
