@@ -21,6 +21,7 @@ def deploy(
     project: OptionalProject = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be added, changed and removed, and do nothing.")] = False,
     prefect_yaml: Annotated[bool, typer.Option("--prefect-yaml", help="Only write prefect.yaml, for `prefect deploy`.")] = False,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Also without any project: take every deployment away.")] = False,
     json: Json = False,
 ) -> None:
     """Make the Prefect server of PREFECT_API_URL, or of a running `socle up`, match projects/ (or one project)."""
@@ -46,11 +47,11 @@ def deploy(
     from flows.deploy.record import record
 
     found, problems = listed(settings.root, project, settings.image, settings.deployed)
-    if not found and not problems:  # the wrong folder would take away every deployment, with its schedules
+    if not found and not problems and not allow_empty:  # the wrong folder would take away every deployment, with its schedules
         raise ConfigurationError(
             "there is no project to deploy: everything on the server would be removed",
             where=f"{settings.root}/projects",
-            hint="SOCLE_ROOT names the folder that holds projects/; to remove a project, keep at least one other",
+            hint="SOCLE_ROOT names the folder that holds projects/; if all are to go: --allow-empty",
         )
     gone = broken(settings.root, found, project, settings.deployed)
     with bars(quiet=json or dry_run), progress.step("deploying", total=len(found)) as advance:

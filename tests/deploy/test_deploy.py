@@ -70,7 +70,7 @@ def deploy(api: Api, root: Path) -> Iterator[Deploy]:
 
     yield run
     shutil.rmtree(root / "projects")
-    run()
+    run("--allow-empty")
     assert names(api) == [], "a server without projects has no deployments"
 
 
@@ -276,6 +276,17 @@ WATCHED = [
     "Socle : exécution sans signe de vie",
     "Socle : annulation sans réponse",
 ]
+
+
+def test_an_empty_folder_takes_nothing_away_unless_it_is_meant(api: Api, deploy: Deploy, root: Path) -> None:
+    """The wrong SOCLE_ROOT is a mistake that is made."""
+    deploy()
+    there = names(api)
+    (root / "projects").rename(root / "elsewhere")
+    (root / "projects").mkdir()
+    with pytest.raises(AssertionError, match="everything on the server would be removed"):
+        deploy()
+    assert names(api) == there != []
 
 
 @pytest.fixture
