@@ -57,6 +57,15 @@ def incompatible(path: Path, name: str, kept: Format, settings: Settings) -> str
     return why
 
 
+def mark(path: Path, how: Format, settings: Settings) -> object | None:
+    """Files with equal marks are compatible with the same reading. None where that cannot be told at a glance."""
+    if not isinstance(how, CsvFormat):
+        return None
+    from flows.formats.csv import mark as of_csv
+
+    return of_csv(path, how, settings)
+
+
 def read(path: Path, name: str, how: Format, settings: Settings) -> Iterator[Any]:
     """Records (dict) for the formats in RECORD_FORMATS, otherwise Polars frames of `settings.batch_rows` rows at most; between
     them a BadRow for each record that is no row. `how` has nothing left out (`decide`).
@@ -103,6 +112,7 @@ __all__ = [
     "decide",
     "incompatible",
     "locate",
+    "mark",
     "members",
     "read",
 ]

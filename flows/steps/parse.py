@@ -35,7 +35,7 @@ from flows.steps.transform import guarded, load_transform
 if TYPE_CHECKING:
     import polars as pl
 
-KEPT_AT_ONCE = 8  # raw files: each waits for a disk or a network
+KEPT_AT_ONCE = 4  # raw files: each waits for a disk or a network
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ class Reading:
     conventions: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
+    _marks: set[object] = field(default_factory=set)
+    """Of files that were found to be read as they should (formats.mark)."""
+    _looked: bool = False
+    """The values of a file of this load were looked at closely."""
 
     def __post_init__(self) -> None:
         if self.kept.get("format"):
@@ -54,10 +58,14 @@ class Reading:
             self.findings += [f for f in decision.findings if f not in self.findings]
             self.how = decision.format
             return self.how
+        mark = formats.mark(path, self.how, self.settings)
+        if mark is not None and mark in self._marks:
+            return self.how
         if why := formats.incompatible(path, name, self.how, self.settings):
             raise self._refused(name, why, why, "format")
         found = formats.decide(path, name, self.how, self.settings).findings  # nothing is left to find but what is to be said of it
         self.findings += [f for f in found if f not in self.findings]
+        self._marks |= {mark} - {None}
         return self.how
 
     def conventions_of(self, sample: pl.DataFrame, name: str) -> dict[str, Any]:
@@ -68,6 +76,9 @@ class Reading:
         """
         if name not in self._seen:
             self._seen.add(name)
+            if self._looked and contract.familiar(self.declared, self.conventions, sample):
+                return self.conventions
+            self._looked = True
             if why := contract.conflicts(self.declared, self.conventions, sample):
                 raise self._refused(name, why.text, why.french, "columns")
             found, _, findings = contract.find_conventions(self.declared, sample)

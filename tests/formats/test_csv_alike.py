@@ -1,0 +1,70 @@
+"""Little files of one shape are told at a glance, and nothing else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows import formats
+from flows.formats.base import Decision
+from flows.settings import Settings
+
+FIRST = "nom;prix\npain;1\nlait;2\n"
+
+
+def put(folder: Path, text: str, name: str = "a.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode("utf-8"))
+    return path
+
+
+def decided(folder: Path, text: str = FIRST) -> Decision:
+    path = put(folder, text)
+    return formats.decide(path, path.name, None, Settings(root=folder))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nom;prix\nsel;12\n", True),
+        ("nom;prix\nl'eau;3", True),
+        ("nom,prix\npain,1\n", False),  # another delimiter
+        ("nom;prix\npain;1;x\n", False),  # another width
+        ("nom;cout\npain;1\n", False),  # another header
+        ("nom;prix\n(texte);(euros)\npain;1\n", False),  # a second header line
+        ("nom;prix\n'pain';1\n", False),  # other quotes
+        ('nom;prix\n"pain";1\n', False),  # quotes, which the first had not
+        ("titre\n\nnom;prix\npain;1\n", False),
+        ("nom;prix\n", False),
+    ],
+)
+def test_files_of_one_shape_have_one_mark(tmp_path, text, expected):
+    how, limits = decided(tmp_path).format, Settings(root=tmp_path)
+    first = formats.mark(put(tmp_path, FIRST), how, limits)
+    assert first is not None
+    assert (formats.mark(put(tmp_path, text), how, limits) == first) is expected
+
+
+def test_what_cannot_be_told_at_a_glance_has_no_mark(tmp_path):
+    found, limits = decided(tmp_path).format, Settings(root=tmp_path)
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes("nom;prix\nthé;1\n".encode("cp1252"))
+    assert formats.mark(latin, found, limits) is None
+    assert formats.mark(put(tmp_path, FIRST), found.model_copy(update={"footer_rows": 1}), limits) is None
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("ab1'\"; ,é", max_size=4), st.sampled_from(["1", "2,5", "x", "", "01/02/2024"])), min_size=1, max_size=5),
+    st.sampled_from([";", ","]),
+)
+def test_a_file_with_a_known_mark_is_compatible(tmp_path_factory, rows, delimiter):
+    folder = tmp_path_factory.mktemp("mark")
+    how, limits = decided(folder).format, Settings(root=folder)
+    known = formats.mark(put(folder, FIRST), how, limits)
+    other = put(folder, delimiter.join(["nom", "prix"]) + "\n" + "".join(delimiter.join(r) + "\n" for r in rows), "b.csv")
+    if formats.mark(other, how, limits) == known:
+        assert formats.incompatible(other, other.name, how, limits) is None
