@@ -20,8 +20,12 @@ DIGITS = r"^-?[0-9]+$"
 
 
 def familiar(dataset: Dataset, kept: Mapping[str, Convention], sample: pl.DataFrame) -> bool:
-    """Every value can be read as is kept, and what is kept leaves nothing open: a closer look would find no more."""
-    for name, own in origins(dataset, sample.columns).items():
+    """Every column is there, every value can be read as is kept, and what is kept leaves nothing open: a closer look would find no
+    more."""
+    there = origins(dataset, sample.columns)
+    if len(there) < len(dataset.columns):
+        return False
+    for name, own in there.items():
         column = dataset.columns[name]
         if column.type != "string" and not _is_read(sample[own], column, kept.get(name, {})):
             return False

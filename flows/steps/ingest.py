@@ -124,7 +124,7 @@ def receive(run: Run, plan: DatasetPlan) -> DatasetPlan:
 
 def _with_paths(files: list[RawFile] | None, received: list[RawFile]) -> list[RawFile]:
     """The files that are to be loaded, of those that were received."""
-    wanted = [(f.name, f.sha256) for f in files or []]
+    wanted = {(f.name, f.sha256) for f in files or []}
     return [f for f in received if (f.name, f.sha256) in wanted]
 
 

@@ -211,7 +211,8 @@ class _Loader:
         if sample is None:
             return
         conventions = self.reading.conventions_of(sample, name)
-        drift = contract.drift(self.declared, columns, sample, conventions, self.run.settings.retyped_percent)
+        unknown = None if self.reading.familiar else sample  # no column is of another type where every value can be read
+        drift = contract.drift(self.declared, columns, unknown, conventions, self.run.settings.retyped_percent)
         drifted, new = contract.settle(self.declared, self.name, name, drift)
         self.extra += [c for c in new if c not in self.extra]
         for frame in frames:

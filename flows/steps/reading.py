@@ -38,6 +38,8 @@ class Reading:
     _seen: set[str] = field(default_factory=set)
     _marks: set[object] = field(default_factory=set)
     """Of files that were found to be read as they should (formats.mark)."""
+    familiar: bool = False
+    """The last sample's values are all written as those before them."""
     _looked: bool = False
     """The values of a file of this load were looked at closely."""
 
@@ -76,7 +78,8 @@ class Reading:
         """
         if name not in self._seen:
             self._seen.add(name)
-            if self._looked and contract.familiar(self.declared, self.conventions, sample):
+            self.familiar = self._looked and contract.familiar(self.declared, self.conventions, sample)
+            if self.familiar:
                 return self.conventions
             self._looked = True
             if why := contract.conflicts(self.declared, self.conventions, sample):
