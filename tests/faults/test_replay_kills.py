@@ -20,7 +20,6 @@ from flows.steps.quarantine import survey
 from flows.steps.replay import replay
 from tests.conftest import PROJECT, REPOSITORY, csv_text, write_project
 
-pytestmark = pytest.mark.faults
 KEPT, CORRECTED, WRONG = ["d1", "d2"], ["d3", "d4"], "d5"
 NO_RULES = {"name": "demandes", "expectations": []}
 
@@ -39,7 +38,7 @@ def replayed_by(root: Path, kill_at: int | None = None) -> subprocess.CompletedP
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.fixture(params=["append", "upsert", "replace"])
+@pytest.fixture
 def tree(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two rows kept, three refused, two of them corrected."""
     root = tmp_path / "tree"
@@ -61,26 +60,43 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return root
 
 
+@pytest.mark.parametrize("tree", ["append"], indirect=True)
+def test_a_replay_that_is_killed_in_its_middle_is_done_by_the_next(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = events(tree, tmp_path)
+    survives(tree, tmp_path, monkeypatch, len(labels) // 2, labels)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("tree", ["append", "upsert", "replace"], indirect=True)
 def test_a_replay_that_is_killed_anywhere_is_done_by_the_next(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = events(tree, tmp_path)
+    for number in range(len(labels)):
+        survives(tree, tmp_path, monkeypatch, number, labels)
+
+
+def events(tree: Path, tmp_path: Path) -> list[str]:
     whole = tmp_path / "whole"
     shutil.copytree(tree, whole)
-    labels = json.loads(replayed_by(whole).stdout)
+    labels: list[str] = json.loads(replayed_by(whole).stdout)
     assert len(labels) > 6
-    for number in range(len(labels)):
-        root = tmp_path / f"killed-{number}"
-        shutil.copytree(tree, root)
-        monkeypatch.setenv("SOCLE_ROOT", str(root))
-        done = replayed_by(root, number)
-        assert done.returncode == -signal.SIGKILL, (labels[number], done.stderr)
-        assert ids() in (KEPT, KEPT + CORRECTED), labels[number]
-        with open_run("essai") as run:
-            replay(run, "demandes")
-        assert ids() == KEPT + CORRECTED, labels[number]
-        assert ids(1) == KEPT
-        with open_run("essai") as run:
-            assert replay(run, "demandes").outcomes == []
-            assert load_dataset(run, "demandes").action == "nothing"
-            counts = survey(run, "demandes").counts
-            assert (counts["open"], counts["let in"]) == (1, 2), labels[number]
-            assert len(Dataset(run.lake, "essai", "demandes").history()) == 2
-        shutil.rmtree(root)
+    return labels
+
+
+def survives(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, labels: list[str]) -> None:
+    root = tmp_path / f"killed-{number}"
+    shutil.copytree(tree, root)
+    monkeypatch.setenv("SOCLE_ROOT", str(root))
+    done = replayed_by(root, number)
+    assert done.returncode == -signal.SIGKILL, (labels[number], done.stderr)
+    assert ids() in (KEPT, KEPT + CORRECTED), labels[number]
+    with open_run("essai") as run:
+        replay(run, "demandes")
+    assert ids() == KEPT + CORRECTED, labels[number]
+    assert ids(1) == KEPT
+    with open_run("essai") as run:
+        assert replay(run, "demandes").outcomes == []
+        assert load_dataset(run, "demandes").action == "nothing"
+        counts = survey(run, "demandes").counts
+        assert (counts["open"], counts["let in"]) == (1, 2), labels[number]
+        assert len(Dataset(run.lake, "essai", "demandes").history()) == 2
+    shutil.rmtree(root)
