@@ -141,13 +141,17 @@ def test_rows_are_found_by_their_numbers(tmp_path):
         ("a;b\n1;2\n3;4\n", (2, 2, False)),
         ('a;b\r\n"1;0";2\r\n3;4', (2, 2, True)),
         ("a;b\n1;2\n3\n", None),
+        ("a;b\n1;2\n3", None),
+        ('a;b\r\n1;"2\r\n3"\r\n\r\n4;5\r\n', (2, 2, True)),
         ("a;b\n1;2;3\n", None),
         ('a;b\n1;"2\n', None),
         ("a;b\n1;\0\n", None),
         (b"a;b\n1;\xe9\n", None),
     ],
 )
-def test_a_file_is_proved_regular_or_not_at_all(tmp_path, content, expected):
+@pytest.mark.parametrize("part", [5, 64, 1 << 20])
+def test_a_file_is_proved_regular_or_not_at_all(tmp_path, monkeypatch, part, content, expected):
+    monkeypatch.setattr("flows.formats.csv.facts.PART", part)
     path = put(tmp_path, content)
     facts = reader.regular(path, KEPT, limits(tmp_path))
     assert (facts and (facts.records, facts.columns, facts.quotes)) == expected

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from flows.errors import ConfigurationError, SystemFailure
+from flows.lake import keys
 from flows.project.sources import FileSource
 from flows.sources.file import LocalFiles
 from tests.sources.context import context
@@ -87,3 +88,26 @@ def test_a_disk_that_is_full_is_a_system_failure(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("flows.sources.file.sha256_file", full)
     with pytest.raises(SystemFailure, match="No space left"):
         source(folder, "data/a.csv").identify()
+
+
+def test_a_copy_that_the_lake_took_is_not_written_again(folder, tmp_path):
+    """A second attempt of a run copies a file that changed meanwhile: what is kept under the first sha256 stays as it is."""
+    (folder / "data" / "a.csv").write_bytes(b"un")
+    files = source(folder, "data/a.csv")
+    [first] = files.fetch(tmp_path / "work")
+    raw = files.context.raw
+    raw.keep(first, given=True)
+    kept = raw.objects.folder / keys.raw("demandes", first.sha256)
+    assert kept.samefile(first.path), "no second copy in a lake on the same disk"
+    (folder / "data" / "a.csv").write_bytes(b"deux")
+    [second] = files.fetch(tmp_path / "work")
+    assert (second.path, second.path.read_bytes(), kept.read_bytes()) == (first.path, b"deux", b"un")
+
+
+def test_a_large_file_is_hashed_as_it_is_copied(folder, tmp_path):
+    data = bytes(range(256)) * 10_000
+    (folder / "data" / "a.bin").write_bytes(data)
+    moved: list[int] = []
+    [fetched] = source(folder, "data/a.bin").fetch(tmp_path / "work", progress=moved.append)
+    assert fetched.sha256 == hashlib.sha256(data).hexdigest() == hashlib.sha256(fetched.path.read_bytes()).hexdigest()
+    assert (sum(moved), fetched.size) == (len(data), len(data))
