@@ -42,7 +42,7 @@ def _load(what: str, folder: Path, write: object) -> None:
     found = run("socle", path)
     assert found is not None
     size = sum(f.stat().st_size for f in (path.iterdir() if path.is_dir() else [path])) / 1e6
-    rate = f"{size / found['wall']:>5.0f} MB/s, {size / found['cpu']:>5.0f} MB/CPU s"
+    rate = f"{size / found['wall']:>6.1f} MB/s, {size / found['cpu']:>6.1f} MB/CPU s"
     print(f"   {what:<34} {found['wall']:>7.1f} s  CPU {found['cpu']:>7.1f} s  {rate}  peak {found['peak_mb']:>5.0f} MB", flush=True)
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
