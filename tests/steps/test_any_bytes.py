@@ -21,7 +21,7 @@ from flows.steps.ingest import load_dataset
 from tests.conftest import write_project
 from tests.formats.test_csv_properties import written
 
-BOUNDED = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+BOUNDED = settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 PROJECT: dict[str, Any] = {
     "title": "Essai",
     "ministry": "Ministère d'essai",

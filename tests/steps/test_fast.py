@@ -15,7 +15,7 @@ from tests.steps.loaders import Loads, declared
 
 BOUNDED = settings(
     deadline=None,
-    max_examples=70,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 KINDS = ("string", "integer", "number", "boolean", "date", "datetime")
