@@ -6,12 +6,13 @@ Row expectations run on the batch, the others on the prospective table: what it 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import progress
 from flows.lake.datasets import Dataset, DatasetVersion
+from flows.project import Dataset as Declared
 from flows.quality.results import CheckReport, CheckResult, Verdict
 from flows.steps import Run, refused, work_disk
 from flows.steps.parse import Parsed
@@ -77,7 +78,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             verdict=_verdict(declared.on_failure, results, refused_rows, kept, bool(before)),
             on_failure=declared.on_failure,
             results=results,
-            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(parts, old, declared.key, declared.mode)}
+            rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(parts, old, declared)}
             | ({"erased": parsed.erased} if parsed.erased else {}),
             refused_by_rule=dict(rules),
             reasons=reasons,
@@ -112,6 +113,7 @@ def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, ch
 
 
 def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None) -> list[Evaluated]:
+    """Rows that say that their key is gone are in no table: nothing is expected of them."""
     suites = suites_of(run, name)
     if not suites:
         return []
@@ -120,28 +122,50 @@ def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None)
     declared = run.project.datasets[name]
     show = declared.personal_data == "none"
     on_batch, on_table = select(suites)
-    return evaluate(rows, on_batch, show_values=show) + evaluate(
-        prospective(rows, old, declared.key, declared.mode), on_table, show_values=show
-    )
+    found = evaluate(_staying(rows, declared), on_batch, show_values=show)
+    found += evaluate(prospective(rows, old, declared), on_table, show_values=show)
+    return found if declared.deletes is None else _by_position(found, rows, declared)
 
 
-def prospective(rows: pl.LazyFrame, old: pl.LazyFrame | None, key: list[str], mode: str) -> pl.LazyFrame:
+def _gone(declared: Declared) -> pl.Expr:
+    import polars as pl
+
+    return pl.lit(False) if declared.deletes is None else pl.col(declared.deletes.column).is_in(declared.deletes.values).fill_null(False)
+
+
+def _staying(rows: pl.LazyFrame, declared: Declared) -> pl.LazyFrame:
+    return rows if declared.deletes is None else rows.filter(~_gone(declared))
+
+
+def _by_position(found: list[Evaluated], rows: pl.LazyFrame, declared: Declared) -> list[Evaluated]:
+    """Positions among the rows that stay -> positions among all rows of the load; those of the table's own rows are left out."""
+    import polars as pl
+
+    staying = rows.select(_gone(declared).alias("gone")).with_row_index(POSITION).filter(~pl.col("gone")).collect()[POSITION].to_list()
+    return [
+        replace(one, unexpected_rows=None if one.unexpected_rows is None else [staying[p] for p in one.unexpected_rows if p < len(staying)])
+        for one in found
+    ]
+
+
+def prospective(rows: pl.LazyFrame, old: pl.LazyFrame | None, declared: Declared) -> pl.LazyFrame:
     """The table after the commit, the new rows first: positions below their number are theirs."""
     import polars as pl
 
+    staying = _staying(rows, declared)
     if old is None:
-        return rows
-    if mode == "upsert":
-        old = old.join(rows.select(key), on=key, how="anti")
-    return pl.concat([rows, old], how="diagonal_relaxed")
+        return staying
+    if declared.mode == "upsert":
+        old = old.join(rows.select(declared.key), on=declared.key, how="anti")
+    return pl.concat([staying, old], how="diagonal_relaxed")
 
 
-def _total(parts: list[Part], old: pl.LazyFrame | None, key: list[str], mode: str) -> int:
+def _total(parts: list[Part], old: pl.LazyFrame | None, declared: Declared) -> int:
     import polars as pl
 
-    if old is None:
+    if old is None and declared.deletes is None:
         return rows_of(parts)
-    return int(prospective(scan(parts), old, key, mode).select(pl.len()).collect(engine="streaming").item())
+    return int(prospective(scan(parts), old, declared).select(pl.len()).collect(engine="streaming").item())
 
 
 def _wrong_rows(found: list[Evaluated], height: int) -> pl.DataFrame | None:

@@ -80,7 +80,6 @@ def test_what_kills_are_compared_with(ready: Callable[[str], Ready], name: str) 
     assert len(found.labels) > 15
 
 
-@pytest.mark.xfail(strict=True, reason="the audit counts rows that say that their key is gone among those that stay")
 def test_the_total_of_a_merge_with_deletes_is_that_of_the_table(ready: Callable[[str], Ready]) -> None:
     loads, rows, _ = ready("upsert with deletes").state["demandes"]
     assert loads[0]["rows"]["total"] == len(rows[2])

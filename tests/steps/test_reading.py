@@ -82,11 +82,23 @@ def test_what_only_a_later_file_shows_comes_beside_what_is_kept(root, load, foun
     assert {r["montant"] for r in served() if r["id"] in ("d0", "d100")} == {1200.0, 1200.5}
 
 
-def test_an_upsert_from_files_takes_out_what_they_mark_as_gone(root, load, unchecked, edit, served):
+def test_an_upsert_from_files_takes_out_what_they_mark_as_gone(root, load, edit, served):
+    """The suite wants a text in every row: not of rows that only say that their key is gone."""
     edit("key: [id]", "key: [id]\n    mode: upsert\n    deletes: {column: theme, values: [supprimé]}")
     load()
     (root / "projects" / "essai" / "data" / "suite.csv").write_text("id,texte,theme\nd00000,,supprimé\nd00001,autre texte,paie\n")
     outcome = load()
-    assert outcome.version.load.rows["kept"] == 2
+    assert outcome.version.load.rows == {"read": 2, "kept": 2, "refused": 0, "total": 89}
     rows = {r["id"]: r["texte"] for r in served()}
     assert len(rows) == 89 and "d00000" not in rows and rows["d00001"] == "autre texte"
+
+
+def test_a_row_that_is_wrong_behind_one_that_is_gone_is_the_one_that_is_refused(root, load, edit, quarantined):
+    edit("key: [id]", "key: [id]\n    mode: upsert\n    deletes: {column: theme, values: [supprimé]}")
+    edit("on_failure: block", "on_failure: quarantine")
+    load()
+    (root / "projects" / "essai" / "data" / "suite.csv").write_text(
+        "id,texte,theme\nd00000,,supprimé\nd00001,,paie\nd00002,un texte,paie\n"
+    )
+    report = load().report
+    assert list(quarantined(report)) == [2] and report.rows == {"read": 3, "kept": 2, "refused": 1, "total": 89}
