@@ -28,7 +28,7 @@ from flows.project import Format, Project
 from flows.settings import Settings
 from flows.sources import Context, open_source
 from flows.steps import Run
-from flows.steps.parse import read_batches
+from flows.steps.pieces import read_batches
 from flows.steps.plan import source_of
 from flows.steps.reading import Reading
 

@@ -18,7 +18,7 @@ from flows.lake.raw import RawFile, RawStore
 from flows.quality.results import CheckReport
 from flows.steps import Run
 from flows.steps.identity import Person
-from flows.steps.parse import read_again
+from flows.steps.pieces import read_again
 from flows.steps.plan import source_of
 
 DAY_S = 86_400.0
