@@ -35,14 +35,6 @@ class DatasetsSource(Strict):
 
 
 Source = Annotated[
-    FileSource
-    | NpmSource
-    | HttpSource
-    | DataGouvSource
-    | RestSource
-    | S3Source
-    | SqlSource
-    | DltSource
-    | DatasetsSource,
+    FileSource | NpmSource | HttpSource | DataGouvSource | RestSource | S3Source | SqlSource | DltSource | DatasetsSource,
     Field(discriminator="type"),
 ]
