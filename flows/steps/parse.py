@@ -108,6 +108,9 @@ class _Loader:
         self.writer = PartWriter(self.folder / "kept")
         self.refused_files: list[Path] = []
         self.numbers = itertools.count()
+        transform = self.declared.transform
+        self.numbers_stay = transform is None or load_transform(run.project.folder, transform)[1] == "batch"
+        """Rows have their numbers in the file. A transform of batches may leave them there; one of records gives other rows."""
         self.corrections = corrections.overlay(run, plan.name)
         self.of_file: corrections.FileCorrections | None = None
         self.read, self.erased, self.extra = 0, 0, list[str]()
@@ -117,18 +120,13 @@ class _Loader:
         members = formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings)
         for member in members:
             how = self.reading.format_of(member.path, member.name)
-            if self.declared.transform is None or self._numbers_stay():
+            if self.numbers_stay:
                 self.members[member.name] = (member.path, how)
             self.of_file = self.corrections.of(file, member.name)
             if not self._fast(member.path, member.name, how):
                 self._slow(member.path, member.name, how)
                 self._add_corrected()
         self.reading.findings += members.findings()
-
-    def _numbers_stay(self) -> bool:
-        """A transform of batches gives rows with their numbers in the file, if it leaves them there; one of records does not."""
-        assert self.declared.transform
-        return load_transform(self.run.project.folder, self.declared.transform)[1] == "batch"
 
     def join(self, files: list[RawFile]) -> None:
         """Rows that the transform makes of versions of other datasets."""
