@@ -1,23 +1,25 @@
 """Two rows of one key in one load, and appended rows whose key is in the table already: found with flat memory, however many rows.
 
-Keys are looked at in slices of a hash of them: a slice holds the rows of all files whose hash falls into it, so that equal keys meet
-in one slice and a slice fits into memory.
+Keys are written to the disk in slices of a hash of them, in one pass: equal keys meet in one slice, and a slice fits into memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.steps.parts import POSITION, Part, scan
+from flows.steps.parts import POSITION, Part, rows_of, scan
 from flows.steps.refused import take_out
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import polars as pl
 
 SLICE_ROWS = 1_000_000
+SLICE = "__slice"
+FILE_BYTES = 1 << 30  # of a slice in memory: one file, as a rule
 TWICE, KNOWN = "twice in this load", "already in the table"
 
 
@@ -33,25 +35,41 @@ def find_doubles(parts: Sequence[Part], key: list[str], there: pl.LazyFrame | No
     """POSITION (among the rows of all parts, from 0) of each refused row, and its `rules`."""
     import polars as pl
 
-    total = sum(part.rows for part in parts)
-    slices = -(-total // SLICE_ROWS)
+    slices = -(-rows_of(parts) // SLICE_ROWS)
     rows = scan(parts).select(key).with_row_index(POSITION)
     found = []
-    for number in range(slices):
-        own = _slice(rows, key, number, slices).collect(engine="streaming").sort(POSITION)
-        double = ~own.select(_whole(key).is_first_distinct()).to_series()
-        known = pl.Series([False]).new_from_index(0, own.height)
-        if there is not None and own.height:
-            present = _slice(there.select(key), key, number, slices).unique().with_columns(__there=pl.lit(True)).collect()
-            known = own.join(present, on=key, how="left", maintain_order="left")["__there"].fill_null(False)
-        flagged = own.select(POSITION).with_columns(double=double, known=known).filter(pl.col("double") | pl.col("known"))
-        found.append(flagged.select(POSITION, _rules(key)))
+    with tempfile.TemporaryDirectory(dir=parts[0].path.parent if parts else None) as folder:
+        others = itertools.repeat(None) if there is None else _sliced(there.select(key), key, slices, Path(folder, "there"))
+        for own, known in zip(_sliced(rows, key, slices, Path(folder, "own")), others, strict=False):
+            found.append(_doubles_in(own.collect().sort(POSITION), key, known))
     return pl.concat(found).sort(POSITION) if found else pl.DataFrame(schema={POSITION: pl.UInt32, "rules": pl.List(pl.String)})
 
 
-def _slice(rows: pl.LazyFrame, key: list[str], number: int, slices: int) -> pl.LazyFrame:
+def _sliced(rows: pl.LazyFrame, key: list[str], slices: int, folder: Path) -> Iterator[pl.LazyFrame]:
+    """Rows by a hash of their key, written to the disk in one pass: equal keys are in one slice."""
+    import polars as pl
 
-    return rows if slices == 1 else rows.filter(_whole(key).hash(seed=1) % slices == number)
+    if slices <= 1:
+        yield from [rows] * slices
+        return
+    number = (_whole(key).hash(seed=1) % slices).alias(SLICE)
+    target = pl.PartitionBy(folder, key=SLICE, include_key=False, approximate_bytes_per_file=FILE_BYTES)
+    rows.with_columns(number).sink_parquet(target, compression="lz4", mkdir=True, engine="streaming")
+    for each in range(slices):
+        files = sorted((folder / f"{SLICE}={each}").glob("*.parquet"))
+        yield pl.scan_parquet(files) if files else rows.clear()
+
+
+def _doubles_in(own: pl.DataFrame, key: list[str], there: pl.LazyFrame | None) -> pl.DataFrame:
+    import polars as pl
+
+    double = ~own.select(_whole(key).is_first_distinct()).to_series()
+    known = pl.Series([False]).new_from_index(0, own.height)
+    if there is not None and own.height:
+        present = there.unique().with_columns(__there=pl.lit(True)).collect()
+        known = own.join(present, on=key, how="left", maintain_order="left")["__there"].fill_null(False)
+    flagged = own.select(POSITION).with_columns(double=double, known=known).filter(pl.col("double") | pl.col("known"))
+    return flagged.select(POSITION, _rules(key))
 
 
 def _whole(key: list[str]) -> pl.Expr:
