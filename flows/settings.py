@@ -120,6 +120,17 @@ class Settings(BaseSettings):
     retyped_percent: float = Field(50.0, gt=0, le=100)
     """Of a file's values that do not fit a column's type, from which the column counts as drifted."""
 
+    privacy_rows: int = Field(5_000, ge=1)
+    """Rows of a load, spread over it, in which names and postal addresses are looked for."""
+    privacy_values: int = Field(20_000, ge=1)
+    """Values of a column that may be an e-mail, a phone, an IBAN ... which are verified one by one; of more, the others are estimated."""
+    privacy_chars: int = Field(4_000, ge=100)
+    """Characters of one value in which names and postal addresses are looked for."""
+    privacy_model: str = ""
+    """Token-classification model that finds more names: `path:`, `package:` or `lake:name@revision`; empty: rules alone."""
+    privacy_model_rows: int = Field(200, ge=1)
+    """Rows of a load that this model reads."""
+
     image: str = ""
     """Image of containers in which runs execute, for projects that name none. It holds the code and projects/."""
     docker_network: str = "socle"
@@ -237,6 +248,13 @@ class Settings(BaseSettings):
                 ip_network(entry, strict=False)  # its ValueError says what is wrong
             elif not re.fullmatch(r"(\*?\.)?[\w-]+(\.[\w-]+)*(:\d+)?|[\[\]0-9a-fA-F:.]+", entry):
                 raise ValueError(f"{entry!r} is neither a host, .domain, address nor network")
+        return value
+
+    @field_validator("privacy_model")
+    @classmethod
+    def _check_model(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(path|package|lake):.+", value):
+            raise ValueError("not of the form path:..., package:... or lake:name@revision")
         return value
 
     @field_validator("http_proxy")

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from flows.cli import audit, backup, deploy, explain, lake, notify, projects, purge, quarantine, run, server, worker
+from flows.cli import audit, backup, deploy, explain, lake, notify, personal_data, projects, purge, quarantine, run, server, worker
 
 app = typer.Typer(
     name="socle",
@@ -29,6 +29,7 @@ for command in (
     *notify.COMMANDS,
     *purge.COMMANDS,
     *quarantine.COMMANDS,
+    *personal_data.COMMANDS,
 ):
     app.command()(command)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -10,6 +10,9 @@ from flows.project.base import Name, Strict
 from flows.project.columns import Column, as_column
 from flows.project.formats import Format
 from flows.project.sources import Source
+
+PersonalKind = Literal["nir", "iban", "card", "tax_number", "email", "phone", "birth_date", "name", "address", "plate", "ip"]
+"""As flows/privacy/kinds.py has them."""
 
 
 class Deletes(Strict):
@@ -30,6 +33,17 @@ def _literal(value: str | bool | int) -> str:
     return str(value).lower()
 
 
+class NotPersonal(Strict):
+    """Why what looks like personal data in a column is none. `column: reason` is short for `column: {reason: ...}`."""
+
+    reason: Annotated[str, Field(min_length=10, description="For whoever reviews it: it is in every report.")]
+    kinds: list[PersonalKind] = Field(default_factory=list, description="Kinds that it is about; left out: all that are found there.")
+
+
+def _as_excuse(value: Any) -> Any:
+    return {"reason": value} if isinstance(value, str) else value
+
+
 class Dataset(Strict):
     title: str
     source: Source
@@ -46,6 +60,9 @@ class Dataset(Strict):
     on_failure: Literal["block", "quarantine", "warn"] = "block"
     licence: str = ""
     personal_data: Literal["none", "pseudonymised", "personal", "sensitive"] = "personal"
+    not_personal: dict[str, Annotated[NotPersonal, BeforeValidator(_as_excuse)]] = Field(
+        default_factory=dict, description="Columns whose values look personal and are not, each with the reason."
+    )
     shared_with: list[Name] = Field(default_factory=list)
     fresh_days: Annotated[float, Field(gt=0, le=3660)] | None = Field(
         None, description="Somebody is told when the latest version is older than so many days; empty: never."
@@ -59,6 +76,9 @@ class Dataset(Strict):
         self._sources_are_one_each()
         if self.source.type == "datasets" and not self.transform:
             raise ValueError("transform: a dataset that is made from others needs one, with an argument `tables`")
+        for name in self.not_personal:
+            if name not in self.columns:
+                raise ValueError(f"not_personal: {name!r} is not one of the columns ({', '.join(self.columns)})")
         if self.mode == "upsert" and not self.key:
             raise ValueError("mode: upsert needs a key")
         if self.mode == "snapshot" and not self.key:

@@ -1,0 +1,34 @@
+"""Postal addresses in French text: a number, a kind of way, its name; and the postal code and town after it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from flows.privacy.kinds import Entity
+
+SURE = (
+    r"rue|avenue|av\.?|ave|boulevard|boul\.|bd|bld|all[ée]es?|impasse|imp\.?|chemin|che|quai|square|ruelle|venelle|faubourg|fg|lotissement|"
+    r"hameau|rond-point|lieu[- ]dit|sentier|esplanade|promenade"
+)
+UNSURE = (
+    r"place|pl\.?|cours|route|rte|passage|r[ée]sidence|villa|cit[ée]|voie|mail|traverse|mont[ée]e|c[ôo]te|parvis|domaine|quartier|mas|clos"
+)
+SMALL = r"(?:d[eu]s?|la|les?|aux?|en|sur|sous|et|lès|d['’]|l['’])"
+NUMBER = r"(?<![\w,.])(?P<number>\d{1,4})(?:[ ]?(?:bis|ter|quater|[A-Da-d](?!\w)))?(?:[ ]?[-/&][ ]?\d{1,4})?,?[ \u00a0]{1,2}"
+NAME = rf"(?:[ \u00a0]{{1,2}}(?:{SMALL}(?:[ \u00a0]|(?<=['’])))*(?:[A-ZÀ-Þ0-9][\w'’.-]*)){{1,6}}"
+LOWER = rf"(?:[ \u00a0]{{1,2}}(?:{SMALL}(?:[ \u00a0]|(?<=['’])))*[\w'’-]+){{1,2}}"
+LINK = r"[A-ZÀ-Þ][\w'’-]+|sur|sous|en|les?|la|lès|de|du|d['’][\w]+|aux?"
+TOWN = (
+    r"(?:[ \u00a0]*[,\n–-]?[ \u00a0]*(?:F-)?(?:0[1-9]|[1-8]\d|9[0-8])\d{3}[ \u00a0]+"
+    rf"[A-ZÀ-Þ][\w'’-]+(?:[ -](?:{LINK})){{0,5}})"
+)
+CAPITAL = re.compile(rf"{NUMBER}(?i:{SURE}|{UNSURE})(?!\w){NAME}{TOWN}?")
+SMALLER = re.compile(rf"{NUMBER}(?i:{SURE})(?!\w){LOWER}{TOWN}?")
+BOX = re.compile(rf"(?<!\w)(?:BP|B\.P\.|CS)[ ]?\d{{2,6}}{TOWN}")
+
+
+def addresses(text: str) -> Iterator[Entity]:
+    for pattern in (CAPITAL, SMALLER, BOX):
+        for match in pattern.finditer(text):
+            yield Entity("address", *match.span(), "possible", "numéro et nom de voie")

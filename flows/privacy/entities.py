@@ -1,0 +1,44 @@
+"""What is personal in one text: every rule, and of those that overlap one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from flows.privacy.addresses import addresses
+from flows.privacy.emails import emails
+from flows.privacy.kinds import CHEAP, KINDS, Entity
+from flows.privacy.names import names
+from flows.privacy.numbers import numbers
+
+
+class Model(Protocol):
+    """What a token-classification model offers (model.py)."""
+
+    def entities(self, texts: Sequence[str]) -> list[list[Entity]]: ...
+
+
+def entities(text: str, *, cheap: bool = False, model: Model | None = None) -> list[Entity]:
+    """In the order of the text, none over another. `cheap`: without names and addresses."""
+    found = [*emails(text), *numbers(text)]
+    if not cheap:
+        found += [*addresses(text), *names(text)]
+    if model is not None:
+        found += model.entities([text])[0]
+    return settle(found)
+
+
+def settle(found: Sequence[Entity]) -> list[Entity]:
+    """Of entities that overlap, a certain one before a possible one, then the longest; a name inside an address is its street."""
+    order = {kind: place for place, kind in enumerate((*CHEAP, "address", "name"))}
+    kept: list[Entity] = []
+    for one in sorted(found, key=lambda e: (e.certainty != "certain", e.start - e.end, order[e.kind])):
+        if all(one.end <= other.start or one.start >= other.end for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda e: e.start)
+
+
+def contains_personal_data(text: str, *, certain_only: bool = False) -> list[str]:
+    """Kinds found in `text`, in the order of KINDS."""
+    found = {e.kind for e in entities(text) if e.certainty == "certain" or not certain_only}
+    return [kind for kind in KINDS if kind in found]
