@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from flows.privacy.columns import Tally, findings_of, people
 from flows.privacy.entities import Model
+from flows.privacy.headers import hints
 from flows.privacy.report import PrivacyReport
 
 if TYPE_CHECKING:
@@ -157,7 +158,10 @@ def _take_suspects(piece: pl.DataFrame, column: str, into: _Sample, limits: Limi
 
     value = pl.col(column)
     number = value.str.contains(PLAIN_NUMBER) & ~value.str.len_bytes().is_in(LENGTHS)
-    chosen = piece.lazy().select(ORDER, column).filter(value.str.contains(SUSPICIOUS) & ~number)
+    kept = value.str.contains(SUSPICIOUS) & ~number
+    if "phone" in hints(column):  # a spreadsheet takes the first 0 away
+        kept |= value.str.contains(r"^[1-9]\d{8}$")
+    chosen = piece.lazy().select(ORDER, column).filter(kept)
     short = value.str.len_bytes() <= limits.chars
     parts = value.str.extract_all(AROUND).list.head(SNIPPETS).list.join("\n")
     into.add(chosen.with_columns(pl.when(short).then(value).otherwise(parts)).collect())

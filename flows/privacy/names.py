@@ -18,7 +18,12 @@ PART = rf"(?:{WORD}|{INITIAL}|[{UP}](?![\w’']))"
 GAP = r"[ \u00a0]{1,2}"
 SEQUENCE = rf"{PART}(?:(?:{GAP}|[ \u00a0]?-[ \u00a0]?)(?:{PARTICLE}(?:{GAP}|(?<=[’'])))?{PART}){{0,4}}"
 CIVIL = re.compile(
-    rf"(?<![\w.])(?P<civil>MM?\.|Mmes?\.?|Mmes|Mlles?\.?|Mr\.?|Messieurs|Monsieur|Madame|Mesdames|Mademoiselle|Ma[îi]tre|Me|Dr\.?|Docteur|Professeure?|Pr\.?|Veuve)"
+    r"(?<![\w.])(?:MM?\.|Mmes?\.?|Mlles?\.?|Mr\.?|Messieurs|Monsieur|Madame|Mesdames|Mademoiselle|Me|Dr\.?|Pr\.?|"
+    r"Lord(?: Justice)?|Sir|Lady|"
+    r"(?i:ma[îi]tre|docteure?|professeure?|juge|sergente?|capitaine|lieutenante?|commandante?|colonel(?:le)?|brigadi(?:er|[èe]re)|veuve)|"
+    r"[Jj]e soussign[ée]e?,?|[Mm][’']appelle|[Aa]u nom de|(?:[Mm]on|[Mm]a|[Ss]on|[Ss]a) (?:mari|femme|fils|fille|fr[èe]re|s(?:œ|oe)ur|"
+    r"m[èe]re|"
+    r"p[èe]re|[ée]poux|[ée]pouse|conjointe?|voisine?|coll[èe]gue)|[Ff]oyer de|[Cc]ordialement,?|[Ss]ign[ée] :?|[Nn]om(?: et pr[ée]nom)? ?:)"
     rf"{GAP}(?:(?:le|la) (?:juge|docteur|professeure?)[ ])?(?P<name>(?:{PARTICLE}(?:{GAP}|(?<=[’'])))?{SEQUENCE})"
 )
 PROPER = re.compile(rf"(?<![\w’'.-]){SEQUENCE}")
@@ -26,7 +31,8 @@ _TITLES = """
 Ministre Ministres Préfet Préfète Préfets Président Présidente Directeur Directrice Maire Maires Juge Procureur Procureure Député
 Députée Sénateur Sénatrice Secrétaire Inspecteur Inspectrice Recteur Rectrice Commissaire Général Générale Ambassadeur Chef Cheffe
 Premier Première Madame Monsieur Conseiller Conseillère Greffier Greffière Avocat Avocate Rapporteur Notaire Le La Les Défenseur Agent
-Délégué Gouverneur Ouvrage Œuvre Vice-Président Contrôleur Médecin Proviseur Principal Principale Officier Colonel Capitaine Lieutenant
+Délégué Gouverneur Ouvrage Œuvre Chief Chancellor Advocate Clerk Vice-Président Contrôleur Médecin Proviseur Principal Principale
+Officier Colonel Capitaine Lieutenant
 """
 TITLES = frozenset(plain(w) for w in _TITLES.split())
 PLACES = re.compile(
@@ -55,6 +61,7 @@ SA SARL SAS
 """
 STOP = frozenset(plain(w) for w in _STOP.split())
 CIVILITIES = frozenset(("M.", "MM.", "Mr", "Mr.", "Mme", "Mmes", "Mlle", "Me", "Dr", "Dr.", "Pr", "Pr.", "Maître", "Docteur", "Professeur"))
+PARTICLES = frozenset(["LE", "LA", "DE", "DU", "DES", "EL", "AL", "BEN", "DA", "DOS", "VAN", "VON", "DI"])
 ROMAN = ("I.", "V.", "X.", "L.")  # numbers of paragraphs, and articles of codes
 INITIAL_FIRST = "initiale suivie d'un nom"
 LONGEST = 4  # letters of a surname that is looked for again, at least
@@ -71,14 +78,15 @@ def _after_civility(text: str) -> Iterator[Entity]:
         end = _end_of_name(text, start, end)
         words = TOKEN.findall(text[start:end])
         place = PLACES.search(text[max(0, match.start() - 30) : match.start()])
-        if words and not place and plain(words[0]) not in TITLES:
+        first = next((plain(w) for w in words if plain(w) not in PARTICLES), None)
+        if first is not None and not place and first not in TITLES:
             yield Entity("name", start, end, "possible", "nom après une civilité")
 
 
 def _end_of_name(text: str, start: int, end: int) -> int:
     """Titles and ordinary words in capitals are not part of it."""
     for match in TOKEN.finditer(text, start, end):
-        if match.start() > start and plain(match[0]) in (TITLES | STOP) - surnames() - given_names():
+        if match.start() > start and plain(match[0]) in (TITLES | STOP) - PARTICLES - surnames() - given_names():
             return len(text[: match.start()].rstrip())
     return end
 
@@ -86,7 +94,7 @@ def _end_of_name(text: str, start: int, end: int) -> int:
 def _by_lists(text: str) -> Iterator[Entity]:
     for match in PROPER.finditer(text):
         tokens = list(TOKEN.finditer(text, *match.span()))
-        while tokens and (plain(tokens[0][0]) in STOP | TITLES or tokens[0][0] in CIVILITIES):
+        while tokens and (plain(tokens[0][0]) in STOP | TITLES or tokens[0][0] in CIVILITIES) and not _noble(tokens):
             tokens = tokens[1:]
         while tokens and plain(tokens[-1][0]) in STOP - given_names():
             tokens = tokens[:-1]
@@ -97,9 +105,15 @@ def _by_lists(text: str) -> Iterator[Entity]:
             yield Entity("name", tokens[0].start(), tokens[-1].end(), "possible", why)
 
 
+def _noble(tokens: list[re.Match[str]]) -> bool:
+    """`LE GOFF Solveig`: the article is of the name."""
+    words = [t[0] for t in tokens[:3]]
+    return len(words) == 3 and words[0] in PARTICLES and words[1].isupper() and not words[2].isupper() and _given(plain(words[2]))
+
+
 def _why(words: list[str], text: str) -> str | None:
     flat = [plain(w) for w in words]
-    if any(w in STOP and w not in given_names() for w in flat[1:]):
+    if any(w in STOP - PARTICLES and w not in given_names() for w in flat[1:]) or flat[-1] in PARTICLES:
         return None
     first, last = _given(flat[0]), _given(flat[-1])
     shouted = all(w.isupper() for w in words)
@@ -113,10 +127,20 @@ def _why(words: list[str], text: str) -> str | None:
         others = flat[1:]
         if flat[0] in WORDS and not any(o in surnames() for o in others):
             return None
-        if any(len(o) > 2 for o in others) and not (words[-1].isupper() and len(words[-1]) <= 4):
+        acronym = words[-1].isupper() and len(words[-1]) <= 4 and flat[-1] not in surnames()
+        if any(len(o) > 2 for o in others) and not acronym:
             return "prénom connu suivi d'un nom"
     if last and words[0].isupper() and len(words[0]) > 2 and not words[-1].isupper() and flat[-1] not in WORDS:
         return "nom en capitales suivi d'un prénom connu"
+    small, capital = (words[0], words[-1]) if words[-1].isupper() else (words[-1], words[0])
+    if (
+        capital.isupper()
+        and small[1:].islower()
+        and plain(capital) in surnames()
+        and len(capital) > 3
+        and not COMPANY.search(" ".join(flat))
+    ):
+        return "nom connu, en capitales, à côté d'un prénom"
     joined = "-" in text[len(words[0]) : len(words[0]) + 3]  # A. - Dispositions
     if words[0].endswith(".") and words[0] not in ROMAN and len(flat[-1]) > 2 and not joined:
         usual = words[-1][1:].islower() and not re.match(r"[LDJNSMCQ][’'ʼ]", words[-1])

@@ -56,7 +56,7 @@ BIRTH = re.compile(
 )
 SAYS_BIRTH = re.compile(r"naissance|DDN|D\.D\.N", re.IGNORECASE)
 PERSON_NEAR = re.compile(
-    r"\b(?:M\.|MM\.|Mr|Mmes?|Mlle|Monsieur|Madame|fils|fille|enfant|[ée]poux|[ée]pouse|conjoint|soussign[ée]|p[èe]re|m[èe]re|patiente?|"
+    r"\bMM?\.(?!\w)|\b(?:Mr|Mmes?|Mlle|Monsieur|Madame|fils|fille|enfant|[ée]poux|[ée]pouse|conjoint|soussign[ée]|p[èe]re|m[èe]re|patiente?|"
     r"demandeure?s?e?|b[ée]n[ée]ficiaire|assur[ée]e?|salari[ée]e?|[ée]tudiante?|[ée]l[èe]ve|requ[ée]rante?|suis|moi|elle|il)\b"
 )
 NEAR = 60  # characters before a number in which a word tells what it is
