@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -32,10 +33,13 @@ def settle(found: Sequence[Entity]) -> list[Entity]:
     """Of entities that overlap, a certain one before a possible one, then the longest; a name inside an address is its street."""
     order = {kind: place for place, kind in enumerate((*CHEAP, "address", "name"))}
     kept: list[Entity] = []
+    starts: list[int] = []
     for one in sorted(found, key=lambda e: (e.certainty != "certain", e.start - e.end, order[e.kind])):
-        if all(one.end <= other.start or one.start >= other.end for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda e: e.start)
+        place = bisect_right(starts, one.start)  # none of those kept overlap, so only its neighbours can overlap it
+        if (place == 0 or kept[place - 1].end <= one.start) and (place == len(kept) or one.end <= kept[place].start):
+            kept.insert(place, one)
+            starts.insert(place, one.start)
+    return kept
 
 
 def contains_personal_data(text: str, *, certain_only: bool = False) -> list[str]:

@@ -108,7 +108,7 @@ def _by_lists(text: str) -> Iterator[Entity]:
 def _noble(tokens: list[re.Match[str]]) -> bool:
     """`LE GOFF Solveig`: the article is of the name."""
     words = [t[0] for t in tokens[:3]]
-    return len(words) == 3 and words[0] in PARTICLES and words[1].isupper() and not words[2].isupper() and _given(plain(words[2]))
+    return len(words) == 3 and words[0] in PARTICLES and words[1].isupper() and not words[2].isupper()
 
 
 def _why(words: list[str], text: str) -> str | None:
@@ -130,7 +130,15 @@ def _why(words: list[str], text: str) -> str | None:
         acronym = words[-1].isupper() and len(words[-1]) <= 4 and flat[-1] not in surnames()
         if any(len(o) > 2 for o in others) and not acronym:
             return "prénom connu suivi d'un nom"
-    if last and words[0].isupper() and len(words[0]) > 2 and not words[-1].isupper() and flat[-1] not in WORDS:
+    begins = words[1] if words[0] in PARTICLES else words[0]
+    if (
+        (last or flat[-2] in surnames())
+        and begins.isupper()
+        and len(begins) > 2
+        and len(words[-1]) > 2
+        and not words[-1].isupper()
+        and flat[-1] not in WORDS
+    ):
         return "nom en capitales suivi d'un prénom connu"
     small, capital = (words[0], words[-1]) if words[-1].isupper() else (words[-1], words[0])
     if (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,13 +85,13 @@ def test_any_text(text: str) -> None:
     """Never an exception; in order, inside the text, none over another; what has none stays as it is."""
     found = entities(text)
     assert all(0 <= e.start < e.end <= len(text) for e in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
     masked = mask(text)
     assert (masked == text) == (found == [])
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 200_000, "1 " * 100_000, "@." * 100_000, "A.-" * 60_000, "Jean " * 4_000, "12 rue " * 3_000, "FR76" * 50_000]
+    "text", ["a" * 200_000, "1 " * 100_000, "@." * 100_000, "A.-" * 60_000, "Jean " * 40_000, "12 rue " * 30_000, "FR7" * 50_000]
 )
 def test_long_and_odd_texts_end(text: str) -> None:
     """No expression backtracks without end: these take less than a second each, and hours if one did."""
