@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.lake.raw import RawFile
+from flows.privacy import PRIVACY_REVISION
 from flows.project import Column, Dataset, Model, Project, TfidfCandidate, TransformerCandidate
 from flows.quality.suites import QUALITY_REVISION, Suite
 
@@ -55,6 +56,8 @@ def check_parts(dataset: Dataset, suites: list[Suite]) -> Parts:
     """One part a suite, what failures lead to, and the code that evaluates them."""
     parts = {f"expectations {s.name}": s.sha256[:24] for s in suites}
     code = digest([QUALITY_REVISION, version("great-expectations")])
+    excuses = {column: excuse.model_dump() for column, excuse in dataset.not_personal.items()}
+    parts["personal data"] = digest([PRIVACY_REVISION, excuses])
     return parts | {"on_failure": digest([dataset.on_failure, dataset.personal_data]), "expectation code": code}
 
 
