@@ -17,6 +17,7 @@ from flows.steps.ingest import (
     publish,
     receive,
     too_many_writers,
+    with_what_was_loaded,
     without_loading,
 )
 from flows.steps.parse import parse
@@ -42,7 +43,9 @@ async def ingest(project: str, dataset: str | None = None) -> RunResult:
 
 async def load(run: Run, name: str) -> LoadOutcome:
     """One dataset. Raises: Refused, with the outcome as payload, when the load is refused."""
-    outcome = await _load(run, name)
+    outcomes = list[LoadOutcome]()
+    with with_what_was_loaded(outcomes):
+        outcome = await _load(run, name, outcomes)
     if outcome.refused:
         error = Refused(f"{name}: " + "; ".join(outcome.reasons), hint=f"socle show {run.project.name}/{name}")
         error.payload = outcome
@@ -50,8 +53,8 @@ async def load(run: Run, name: str) -> LoadOutcome:
     return outcome
 
 
-async def _load(run: Run, name: str) -> LoadOutcome:
-    outcomes, conflicts = list[LoadOutcome](), 0
+async def _load(run: Run, name: str, outcomes: list[LoadOutcome]) -> LoadOutcome:
+    conflicts = 0
     while True:
         plan = await step(f"{name} : que faut-il faire ?", plan_dataset, run, name)
         if plan.action == "load":

@@ -7,12 +7,14 @@ leaves the previous version in place, and the next run does the load again under
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from flows import contract, progress
-from flows.errors import Conflict, SystemFailure
+from flows.errors import Conflict, SocleError, SystemFailure
 from flows.lake import keys
 from flows.lake.data_files import DataFile
 from flows.lake.datasets import EMPTY, Dataset, DatasetVersion, LoadRecord
@@ -44,6 +46,8 @@ class LoadOutcome:
     previous: DatasetVersion | None = None
     earlier: list[LoadOutcome] = field(default_factory=list)
     """Of the pictures of a `snapshot` that were loaded before it in the same run."""
+    is_served: bool = True
+    """False of such a picture once a later one was loaded: `version` stays, as history."""
 
     @property
     def refused(self) -> bool:
@@ -53,7 +57,13 @@ class LoadOutcome:
 def load_dataset(run: Run, name: str) -> LoadOutcome:
     """The whole job, in order. flows/ingest.py runs the same steps as Prefect tasks."""
     require_bucket(run)
-    outcomes, conflicts = list[LoadOutcome](), 0
+    outcomes = list[LoadOutcome]()
+    with with_what_was_loaded(outcomes):
+        return _load(run, name, outcomes)
+
+
+def _load(run: Run, name: str, outcomes: list[LoadOutcome]) -> LoadOutcome:
+    conflicts = 0
     while True:
         plan = receive(run, plan_dataset(run, name))
         if (ended := without_loading(run, plan)) is not None:
@@ -72,7 +82,19 @@ def load_dataset(run: Run, name: str) -> LoadOutcome:
 def all_in_one(outcomes: list[LoadOutcome]) -> LoadOutcome:
     """The last one that did something, with those before it."""
     done = [o for o in outcomes if o.action != "nothing"] or outcomes[-1:]
-    return replace(done[-1], earlier=done[:-1])
+    last = done[-1]
+    return replace(last, earlier=[replace(o, is_served=o.version == last.version) for o in done[:-1]])
+
+
+@contextmanager
+def with_what_was_loaded(outcomes: list[LoadOutcome]) -> Iterator[None]:
+    """An error takes along, as its payload, what the same run had loaded before it."""
+    try:
+        yield
+    except SocleError as error:
+        if outcomes and error.payload is None:
+            error.payload = all_in_one(outcomes)
+        raise
 
 
 def may_have_more(run: Run, outcome: LoadOutcome) -> bool:

@@ -75,10 +75,11 @@ class RunResult:
             self.models.append(outcome)
 
     def failed(self, name: str, error: SocleError) -> None:
-        if isinstance(error.payload, LoadOutcome):  # a refused load is an outcome, not a failure
+        if isinstance(error.payload, LoadOutcome):  # a refused load is an outcome, not a failure; others were loaded before it
             self.add(error.payload)
-        else:
-            self.failures.append((name, error))
+            if error.payload.refused:
+                return
+        self.failures.append((name, error))
 
 
 def run_plain(run: Run) -> RunResult:

@@ -64,8 +64,7 @@ def _overall(result: RunResult) -> str:
 def dataset_text(run: Run, outcome: LoadOutcome) -> str:
     title = run.project.datasets[outcome.dataset].title
     lines = [f"### {title}"]
-    served = f"la version {outcome.version.number} est servie" if outcome.version else "aucune version n'est encore servie"
-    lines.append(f"`{run.project.name}/{outcome.dataset}` : **{ACTIONS[outcome.action]}**, {served}.")
+    lines.append(f"`{run.project.name}/{outcome.dataset}` : **{ACTIONS[outcome.action]}**, {_served(outcome)}.")
     if outcome.report:
         lines += [report_text(outcome.report), f"[Voir tous les contrôles]({links.data_docs(run.settings, outcome.report)})"]
         if outcome.action == "loaded" and outcome.previous:
@@ -77,6 +76,17 @@ def dataset_text(run: Run, outcome: LoadOutcome) -> str:
     if outcome.refused:
         lines.append("**À faire** : corriger la source ou la règle en cause, puis relancer. Ce qui était publié le reste.")
     return "\n\n".join(lines)
+
+
+def _served(outcome: LoadOutcome) -> str:
+    if outcome.version is None:
+        return "aucune version n'est encore servie"
+    number_ = outcome.version.number
+    return (
+        f"la version {number_} est servie"
+        if outcome.is_served
+        else f"la version {number_} reste dans l'historique, une plus récente est servie"
+    )
 
 
 def report_text(report: CheckReport) -> str:

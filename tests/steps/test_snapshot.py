@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flows.errors import Refused
 from flows.lake.datasets import Dataset
 from flows.steps import open_run
+from flows.steps.pipeline import RunResult
+from flows.texts.summary import dataset_text
 from tests.conftest import csv_text, rows
 
 
@@ -19,6 +23,7 @@ def pictures(root, edit, unchecked):
     def add(name: str, count: int, start: int = 0) -> None:
         (folder / f"{name}.csv").write_text(csv_text(rows(count, start)))
 
+    add.folder = folder
     return add
 
 
@@ -64,3 +69,26 @@ def test_a_changed_rule_makes_the_last_picture_again(pictures, load, edit):
     edit("texte: string", "texte: {type: string, required: true}")
     assert load().version.number == 3
     assert counts() == [10, 20, 20]
+
+
+def test_only_the_last_picture_of_a_run_is_said_to_be_served(pictures, load):
+    for name, count in (("2017-04-20", 10), ("2017-06-29", 20), ("2017-08-22", 30)):
+        pictures(name, count)
+    outcome = load()
+    with open_run("essai") as run:
+        said = [dataset_text(run, o).splitlines()[2] for o in [*outcome.earlier, outcome]]
+    assert [(bool(re.search(r"version \d+ est servie", line)), "reste dans l'historique" in line) for line in said] == [
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_the_picture_before_a_refused_one_is_served_still(pictures, load):
+    pictures("2017-04-20", 10)
+    pictures("2017-06-29", 20)
+    (pictures.folder / "2017-08-22.csv").write_text("autre,en-tête\n1,2\n")
+    result = RunResult("essai", "Demandes", "run")
+    result.attempt("demandes", load)
+    assert [(o.action, o.version.number, o.is_served) for o in result.datasets] == [("loaded", 1, False), ("loaded", 2, True)]
+    assert result.exit_code == 1 and [name for name, _ in result.failures] == ["demandes"]
