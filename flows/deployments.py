@@ -42,6 +42,7 @@ FLOWS = {
     "ingest": FlowSpec("Charge et contrôle les données.", at_once=1),
     "check": FlowSpec("Contrôle à nouveau des données déjà publiées.", versions_of=("datasets",), name_alone="la dernière version"),
     "finetune": FlowSpec("Entraîne ce qui a changé et choisit le champion.", at_once=1, trains=True, needs_models=True),
+    "replay": FlowSpec("Reprend les lignes écartées, une fois la règle ou les lignes corrigées.", at_once=1),
     "rollback": FlowSpec(
         "Revient à une version antérieure d'un jeu de données ou d'un modèle.",
         at_once=1,

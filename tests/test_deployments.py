@@ -86,7 +86,7 @@ def test_a_project_without_models_has_no_finetune(root: Path, edit) -> None:
     path = root / "projects" / "essai" / "project.yaml"
     path.write_text(path.read_text(encoding="utf-8").split("models:")[0], encoding="utf-8")
     deployments, _ = listed(root)
-    assert [d.flow for d in deployments] == ["pipeline", "ingest", "check", "rollback", "maintain"]
+    assert [d.flow for d in deployments] == ["pipeline", "ingest", "check", "replay", "rollback", "maintain"]
 
 
 def test_a_server_has_the_projects_that_its_settings_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

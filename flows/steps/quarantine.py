@@ -165,7 +165,8 @@ def survey(run: Run, name: str) -> Survey:
     """Raises: NotFound if the project has no such dataset."""
     if name not in run.project.datasets:
         there = ", ".join(run.project.datasets)
-        raise NotFound(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
+        french = f"Le projet n'a pas de jeu de données « {name} ». Il a : {there}."
+        raise NotFound(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}", french=french)
     project, table = run.project.name, Quarantine(run.lake, run.project.name, name)
     _, history = Dataset(run.lake, project, name).state()
     newest, line = table.delta_version(), lineage(history)

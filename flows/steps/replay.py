@@ -63,6 +63,14 @@ def replay(run: Run, name: str, load: str | None = None, rule: str | None = None
     raise too_many_writers(run, name)
 
 
+def may_load_again(run: Run, name: str) -> bool:
+    """Whether a replay asks the source: a load that was refused with all its rows comes again from there.
+
+    Raises: NotFound for a dataset that is not there.
+    """
+    return any(row.state == "held" for row in survey(run, name).open())
+
+
 def _replay(run: Run, name: str, load: str | None, rule: str | None) -> Replayed:
     found = survey(run, name)
     rows = found.open(load, rule)

@@ -30,6 +30,7 @@ PRELOADED = (
     "prefect._internal.metrics",
     "flows.pipeline",
     "flows.check",
+    "flows.replay",
     "flows.rollback",
 )
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>

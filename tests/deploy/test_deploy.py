@@ -25,7 +25,7 @@ from tests.platform import SCHEDULE, SOCLE, ask, free_port
 pytestmark = pytest.mark.services
 
 START_S, LIMIT_S = 180, 120
-FLOWS = ["pipeline", "ingest", "check", "finetune", "rollback", "maintain"]
+FLOWS = ["pipeline", "ingest", "check", "finetune", "replay", "rollback", "maintain"]
 Api = Callable[..., Any]
 Deploy = Callable[..., dict[str, Any]]
 

@@ -67,6 +67,28 @@ def test_a_refused_load_ends_as_failed_and_says_why(platform: Platform) -> None:
     platform.write_rows(90)
 
 
+def test_refused_rows_are_replayed_from_the_ui(platform: Platform) -> None:
+    """A rule is put right by the engineer, and the project team lets the rows that it refused try again."""
+    project, suite = platform.root / "projects" / "essai" / "project.yaml", platform.root / "expectations" / "demandes.json"
+    was, rules = project.read_text(encoding="utf-8"), suite.read_text(encoding="utf-8")
+    try:
+        project.write_text(was.replace("on_failure: block", "on_failure: quarantine"), encoding="utf-8")
+        platform.write_rows(90, ("sans-texte", "", "paie"))
+        assert platform.wait(platform.trigger("ingest/essai", {"project": "essai"}))["state_type"] == "COMPLETED"
+        again = platform.wait(platform.trigger("replay/essai", {"project": "essai"}))
+        assert again["state_type"] == "COMPLETED", again["state"]
+        assert "écartées par les règles d'aujourd'hui" in platform.artifacts("reprise-essai-demandes")[0]["data"]
+        suite.write_text(rules.replace('"critical"', '"warning"', 1), encoding="utf-8")
+        run = platform.wait(platform.trigger("replay/essai", {"project": "essai", "dataset": "demandes"}))
+        assert run["state_type"] == "COMPLETED", run["state"]
+        assert "**1 ligne reprise** : 1 entrée, 0 écartée de nouveau." in platform.artifacts("reprise-essai-demandes")[0]["data"]
+        assert "91 lignes lues, 91 gardées, 0 écartée" in platform.artifacts("donnees-essai-demandes")[0]["data"]
+    finally:
+        project.write_text(was, encoding="utf-8")
+        suite.write_text(rules, encoding="utf-8")
+        platform.write_rows(90)
+
+
 def test_a_name_that_is_not_a_choice_is_refused_before_it_runs(platform: Platform) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
         platform.trigger("ingest/essai", {"project": "essai", "dataset": "../ailleurs"})
@@ -78,6 +100,7 @@ def test_a_name_that_is_not_a_choice_is_refused_before_it_runs(platform: Platfor
     [
         ("ingest/essai", {"project": "lent"}, "Cette ligne est celle du projet « essai » : elle ne peut pas agir sur « lent »."),
         ("ingest/essai", {"dataset": "../ailleurs"}, "Le projet n'a pas de jeu de données « ../ailleurs »"),
+        ("replay/essai", {"dataset": "../ailleurs"}, "Le projet n'a pas de jeu de données « ../ailleurs »"),
         ("check/essai", {"reference": "demandes@99"}, "La version 99 de « demandes » n'existe pas"),
         ("check/essai", {"reference": "lent/demandes@1"}, "« lent/demandes@1 » n'est pas du projet « essai »."),
         ("rollback/essai", {"reference": "demandes", "reason": "x"}, "« Pourquoi » : 5 caractères au moins."),

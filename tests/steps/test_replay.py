@@ -17,6 +17,7 @@ from flows.steps.correct import ID, Corrected, correct, export
 from flows.steps.ingest import LoadOutcome
 from flows.steps.quarantine import Survey, survey
 from flows.steps.replay import NOTHING_OPEN, SAME_RULES, Replayed, replay
+from flows.texts import replay_summary
 from tests.conftest import csv_text
 
 GOOD = [("d1", "un", "paie"), ("d2", "deux", "paie")]
@@ -68,6 +69,11 @@ def corrected(root: Path, tmp_path: Path) -> Callable[..., Corrected]:
     return change
 
 
+def said(done: Replayed) -> str:
+    with open_run("essai") as run:
+        return replay_summary.text(run, done)
+
+
 def ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["id"] for row in rows]
 
@@ -91,7 +97,8 @@ def test_corrected_rows_of_a_replaced_table_come_in_once(data, load, again, look
     assert ids(served()) == ["d1", "d2", "d3"]
     assert looked().counts == {"open": 1, "held": 0, "let in": 1, "closed": 1, "expired": 0}
     assert record(2).replayed["rows"] == 2
-    assert again().reasons == [SAME_RULES]
+    assert "**2 lignes reprises** : 1 entrée, 1 écartée de nouveau.\n\nLa version 2 est servie." in said(done)
+    assert again().reasons == [SAME_RULES] and "personne ne les a corrigées" in said(again())
     assert load().action == "nothing"  # the same bytes: neither lost nor doubled
     assert history() == [2, 1]
 
