@@ -3,7 +3,8 @@
 # Needs kubectl, helm 3, an image in a registry, a PostgreSQL and an S3 service. Names and addresses are in the files: change them there.
 #   DATABASE_URL_FILE=... SECRETS=... infra/kubernetes/install.sh
 # DATABASE_URL_FILE: a file with postgresql+asyncpg://user:password@host:5432/prefect
-# SECRETS: the folder of infra/secrets.sh (keys of the S3 service, logins, certificate, Redis password)
+# SECRETS: the folder of infra/secrets.sh (keys of the S3 service, logins, certificate, Redis password); in it, if there are any,
+# credentials/<project>/<name> of sources, http_proxy and http_ca.pem
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 secrets=${SECRETS:-$here/../secrets}
@@ -28,7 +29,14 @@ secret socle-notify --from-file=urls="$secrets/notify_urls"
 secret socle-logins --from-file="$secrets/people.htpasswd" --from-file="$secrets/machines.htpasswd"
 secret socle-tls --from-file=tls_certificate="$secrets/tls_certificate" --from-file=tls_key="$secrets/tls_key"
 for user in admin reader $projects; do
-  secret "socle-s3-$user" --from-file=s3_access_key="$secrets/s3_${user}_access_key" --from-file=s3_secret_key="$secrets/s3_${user}_secret_key"
+  files=(--from-file=s3_access_key="$secrets/s3_${user}_access_key" --from-file=s3_secret_key="$secrets/s3_${user}_secret_key")
+  for path in "$secrets/credentials/$user"/*; do  # of the project's sources
+    if [ -f "$path" ]; then files+=(--from-file="$user.$(basename "$path")=$path"); fi
+  done
+  for name in http_proxy http_ca.pem; do
+    if [ -f "$secrets/$name" ]; then files+=(--from-file="$name=$secrets/$name"); fi
+  done
+  secret "socle-s3-$user" "${files[@]}"
 done
 
 config nginx --from-file="$here/../nginx/nginx.conf"
@@ -43,13 +51,11 @@ kubectl -n socle delete job lake deploy --ignore-not-found
 kubectl apply -f "$here/jobs.yaml"
 kubectl -n socle wait --for=condition=complete --timeout=15m job/lake job/deploy
 
+kubectl -n socle get configmap socle -o go-template='{{range $name, $value := .data}}{{$name}}={{$value}}{{"\n"}}{{end}}' |
+  grep '^SOCLE_' >"$scratch/settings"  # workers pass on to runs what decides how they go
 for project in $projects; do
-  config "socle-worker-$project" \
-    --from-literal=SOCLE_STORAGE="$(kubectl -n socle get configmap socle -o jsonpath='{.data.SOCLE_STORAGE}')" \
-    --from-literal=SOCLE_S3_ENDPOINT="$(kubectl -n socle get configmap socle -o jsonpath='{.data.SOCLE_S3_ENDPOINT}')" \
-    --from-literal=SOCLE_S3_REGION="$(kubectl -n socle get configmap socle -o jsonpath='{.data.SOCLE_S3_REGION}')" \
-    --from-literal=SOCLE_DOCS_URL="$(kubectl -n socle get configmap socle -o jsonpath='{.data.SOCLE_DOCS_URL}')" \
-    --from-literal=SOCLE_KUBERNETES_NAMESPACE=socle --from-literal=SOCLE_KUBERNETES_SECRET="socle-s3-$project"
+  printf 'SOCLE_KUBERNETES_NAMESPACE=socle\nSOCLE_KUBERNETES_SECRET=socle-s3-%s\n' "$project" | cat "$scratch/settings" - >"$scratch/worker"
+  config "socle-worker-$project" --from-env-file="$scratch/worker"
   helm upgrade --install "worker-$project" prefect/prefect-worker --version "$version" -n socle -f "$here/worker-values.yaml" \
     --set fullnameOverride="worker-$project" --set "worker.config.workQueues={$project}" --set worker.extraEnvVarsCM="socle-worker-$project"
 done
