@@ -1,7 +1,7 @@
 """Environment variables -> typed settings. Every limit has its unit in its name.
 
-`SOCLE_S3_ACCESS_KEY`, `SOCLE_S3_SECRET_KEY`, `SOCLE_S3_ENDPOINT`, `SOCLE_S3_REGION` and `SOCLE_METRICS_DATABASE_URL` are also
-read from the file that the same name with `_FILE` gives. What describes one project does not belong here: see project.py.
+What FROM_FILE names is also read from the file that the same name with `_FILE` gives. An empty variable is as none. What describes
+one project does not belong here: see project.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import ConfigurationError
 
-FROM_FILE = ("s3_endpoint", "s3_access_key", "s3_secret_key", "s3_region", "metrics_database_url")
+FROM_FILE = ("s3_endpoint", "s3_access_key", "s3_secret_key", "s3_region", "http_proxy", "metrics_database_url")
 
 
 class Settings(BaseSettings):
     """What the environment says. Build it with `load_settings()`, which turns mistakes into one clear error."""
 
-    model_config = SettingsConfigDict(env_prefix="SOCLE_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="SOCLE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     root: Path = Path(__file__).resolve().parent.parent
     """Folder that holds `projects/` and `expectations/`."""
@@ -74,12 +74,13 @@ class Settings(BaseSettings):
     """Largest file that is made of what a dlt resource gives."""
 
     credentials_folder: Path | None = None
-    """Holds `<project>/<name>`: what `credentials: <name>` of a source means (flows/sources/credentials.py)."""
+    """Holds `<project>/<name>` or `<project>.<name>`: what `credentials: <name>` of a source means (flows/sources/credentials.py)."""
 
     http_allowed: str = ""
     """Hosts (`host`, `host:port`, `.domain`) and networks, separated by commas, that HTTP sources may reach besides public ones."""
     http_proxy: SecretStr = SecretStr("")
     """`http://[user:password@]host:port` that HTTP sources go through, those of `http_allowed` apart. HTTP_PROXY is not read."""
+    http_proxy_file: Path | None = None
     http_ca_file: Path | None = None
     """PEM file of authorities that HTTP sources trust besides the usual ones."""
     http_connect_timeout_s: float = Field(10.0, gt=0)
@@ -136,10 +137,11 @@ class Settings(BaseSettings):
     docker_network: str = "socle"
     """Docker network of those containers: the Prefect server and the S3 service have to be reachable from it."""
     secrets_folder: str = "/run/secrets/socle"
-    """On the machine of a Docker worker: folder of the files `s3_access_key` and `s3_secret_key`, which containers see read-only."""
+    """On the machine of a Docker worker: folder of the files `s3_access_key` and `s3_secret_key`, and of the credentials of sources, which
+    containers see read-only."""
     kubernetes_namespace: str = "socle"
     kubernetes_secret: str = "socle-s3"  # noqa: S105 - its name
-    """Of a Kubernetes worker: where its jobs go, and the Secret with `s3_access_key` and `s3_secret_key` that they see as files."""
+    """Of a Kubernetes worker: where its jobs go, and the Secret that they see as such a folder."""
 
     projects: str = ""
     """Names of the projects that this Prefect server has, separated by commas; empty: all of `projects/`."""

@@ -72,6 +72,11 @@ def test_what_s3_lacks_is_named(setenv, missing):
     assert [n for n in S3 if n in text and n != "SOCLE_STORAGE"] == [missing]
 
 
+def test_an_empty_variable_is_as_none(setenv):
+    setenv(SOCLE_SQL_MAX_GB="", SOCLE_HTTP_CA_FILE="", SOCLE_STORAGE="")
+    assert (load_settings().sql_max_gb, load_settings().http_ca_file) == (50, None)
+
+
 def test_secrets_from_files(setenv, tmp_path):
     (tmp_path / "secret").write_text("du-fichier\n")
     setenv(**{k: v for k, v in S3.items() if "SECRET" not in k}, SOCLE_S3_SECRET_KEY_FILE=str(tmp_path / "secret"))

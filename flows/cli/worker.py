@@ -122,6 +122,7 @@ def _for_containers(settings: Settings, on: On) -> dict[str, str]:
     """What the pool's template takes from the worker's environment (flows/deploy/pools.py). No key is among it."""
     from importlib.util import find_spec
 
+    from flows.deploy.pools import FILES, PASSED
     from flows.errors import ConfigurationError
 
     if find_spec(f"prefect_{on.value}") is None:
@@ -131,10 +132,10 @@ def _for_containers(settings: Settings, on: On) -> dict[str, str]:
             "containers do not see a lake on this disk", where=settings.storage, hint="set SOCLE_STORAGE=s3://<prefix>"
         )
     return {
-        "SOCLE_STORAGE": settings.storage,
-        "SOCLE_S3_ENDPOINT": settings.s3_endpoint,
-        "SOCLE_S3_REGION": settings.s3_region,
+        **{name: str(getattr(settings, name.removeprefix("SOCLE_").lower())) for name in PASSED},
         "SOCLE_DOCS_URL": settings.public_docs_url,
+        "SOCLE_HTTP_PROXY_FILE": FILES["SOCLE_HTTP_PROXY_FILE"] if settings.http_proxy.get_secret_value() else "",
+        "SOCLE_HTTP_CA_FILE": FILES["SOCLE_HTTP_CA_FILE"] if settings.http_ca_file else "",
         "SOCLE_DOCKER_NETWORK": settings.docker_network,
         "SOCLE_SECRETS_FOLDER": settings.secrets_folder,
         "SOCLE_KUBERNETES_NAMESPACE": settings.kubernetes_namespace,

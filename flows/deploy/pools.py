@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from flows.project import Execution
+from flows.settings import Settings
 
 POOLS = {"process": "socle", "docker": "socle-docker", "kubernetes": "socle-kubernetes"}
 """`execution: on` -> name of the pool, which is also a worker type of Prefect. All deployments in them are Socle's."""
@@ -19,13 +20,19 @@ LAUNCH = "socle-launch"  # the console script that starts a run: flows/worker/la
 SECRETS = "/run/secrets/socle"  # in a container
 USER = 10001  # of the image (infra/Dockerfile)
 MAX_GPUS = 8
-ENVIRONMENT = {
-    "SOCLE_STORAGE": "{{ $SOCLE_STORAGE }}",
-    "SOCLE_S3_ENDPOINT": "{{ $SOCLE_S3_ENDPOINT }}",
-    "SOCLE_S3_REGION": "{{ $SOCLE_S3_REGION }}",
+OF_RUNS = re.compile(
+    r"storage|s3_(endpoint|region|connect_timeout_s|read_timeout_s|retries|patience_s)|audit_\w+|docs_url"
+    r"|(s3_source|sql|dlt|rest|unpack|csv|privacy)_\w+|http_(?!proxy|ca_file|per_minute)\w+|datagouv_url|npm_timeout_s"
+    r"|max_record_mb|batch_rows|retyped_percent"
+)
+"""Settings that decide how a run goes: a container gets them as its worker has them. None of them is a secret."""
+PASSED = [f"SOCLE_{name.upper()}" for name in Settings.model_fields if OF_RUNS.fullmatch(name)]
+FILES = {"SOCLE_HTTP_PROXY_FILE": f"{SECRETS}/http_proxy", "SOCLE_HTTP_CA_FILE": f"{SECRETS}/http_ca.pem"}
+"""Where a container finds what its worker has, if it has it (flows/cli/worker.py)."""
+ENVIRONMENT = {name: f"{{{{ ${name} }}}}" for name in [*PASSED, *FILES]} | {
     "SOCLE_S3_ACCESS_KEY_FILE": f"{SECRETS}/s3_access_key",
     "SOCLE_S3_SECRET_KEY_FILE": f"{SECRETS}/s3_secret_key",
-    "SOCLE_DOCS_URL": "{{ $SOCLE_DOCS_URL }}",
+    "SOCLE_CREDENTIALS_FOLDER": SECRETS,  # there as `<project>.<name>` or `<project>/<name>`
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # seconds, as in flows/cli/worker.py
 }
 """Of a run in a container. Keys come as files, never as values: those would be in the job's description for all to read."""

@@ -1,9 +1,9 @@
 """Credentials by name: `credentials: NAME` in project.yaml says which, this file knows where they are. Only a project's own.
 
 Looked for in this order: the environment variable `SOCLE_CREDENTIAL_<PROJECT>_<NAME>`, then the file
-`<SOCLE_CREDENTIALS_FOLDER>/<project>/<NAME>`. Either holds one secret (a token, a password, an address with a password), or
-lines `key=value`. What is read never reaches an error, a log, a sidecar or a commit: errors name places and keys only, and
-`hide` takes secrets out of what other libraries say.
+`<SOCLE_CREDENTIALS_FOLDER>/<project>/<NAME>`, or `<project>.<NAME>` there, as files of a Kubernetes Secret are called. Each holds one
+secret (a token, a password, an address with a password), or lines `key=value`. What is read never reaches an error, a log, a sidecar
+or a commit: errors name places and keys only, and `hide` takes secrets out of what other libraries say.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from flows.project import NAME
 from flows.settings import Settings
 
 LARGEST = 64 * 1024  # bytes: a credential is a few lines, whatever else lies there is a mistake
+NOT_THERE = "it is not there"
 SHORTEST = 4  # characters of a secret that is hidden: shorter ones are in every sentence
 
 
@@ -29,19 +30,20 @@ def credential(settings: Settings, project: str, name: str) -> SecretStr:
 
     Raises: ConfigurationError naming every place that was searched.
     """
-    variable, path = environment_name(project, name), _path(settings, project, name)
-    text, why = os.environ.get(variable), "it is not there"
-    if text is None and path is not None:
-        text, why = _read(path)
+    variable, paths = environment_name(project, name), _paths(settings, project, name)
+    text, why = os.environ.get(variable), NOT_THERE
+    for path in paths:
+        if text is None and why == NOT_THERE:
+            text, why = _read(path)
     if text is not None and text.strip():
         return SecretStr(text.strip())
     if text is not None:
         why = "it is empty"
-    places = [f"environment variable {variable}", f"file {path}" if path else "no folder: SOCLE_CREDENTIALS_FOLDER is not set"]
+    files = [f"file {path}" for path in paths] or ["no folder: SOCLE_CREDENTIALS_FOLDER is not set"]
     raise ConfigurationError(
         f"the credentials {name!r} of the project {project!r} cannot be read: {why}",
-        where="; ".join(places),
-        hint=f"put them in {path or variable} (docs/sources.md, “Credentials”)",
+        where="; ".join([f"environment variable {variable}", *files]),
+        hint=f"put them in {paths[0] if paths else variable} (docs/sources.md, “Credentials”)",
         french=f"Les identifiants « {name} » du projet manquent sur cette machine : prévenez l'équipe de la plateforme.",
     )
 
@@ -83,11 +85,12 @@ def hide(text: str, secrets: Iterable[SecretStr]) -> str:
     return text
 
 
-def _path(settings: Settings, project: str, name: str) -> Path | None:
+def _paths(settings: Settings, project: str, name: str) -> list[Path]:
     for part in (project, name):
         if not re.fullmatch(NAME, part):  # a name is never a way out of the project's folder
             raise ConfigurationError(f"{part!r} is no name", hint="small letters, digits and hyphens, a letter first")
-    return settings.credentials_folder / project / name if settings.credentials_folder else None
+    folder = settings.credentials_folder
+    return [folder / project / name, folder / f"{project}.{name}"] if folder else []  # no name has a point in it
 
 
 def _read(path: Path) -> tuple[str | None, str]:
@@ -99,7 +102,7 @@ def _read(path: Path) -> tuple[str | None, str]:
             return None, f"the file has more than {LARGEST // 1024} kB"
         return data.decode("utf-8-sig"), ""
     except FileNotFoundError:
-        return None, "it is not there"
+        return None, NOT_THERE
     except OSError as error:
         return None, error.strerror or "the file cannot be read"
     except UnicodeDecodeError:

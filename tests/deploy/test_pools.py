@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,19 +14,25 @@ import kubernetes_validate
 import pytest
 
 from flows.cli.worker import On, _for_containers
-from flows.deploy.pools import POOLS, SECRETS, job_variables, template
+from flows.deploy.pools import OF_RUNS, PASSED, POOLS, SECRETS, job_variables, template
 from flows.errors import ConfigurationError
 from flows.project import Execution
 from flows.settings import Settings
 
 IMAGE = "registry.example.gouv.fr/socle@sha256:" + "0" * 64
+HTTP = {"http_allowed": ".intra.example", "http_proxy": "http://PX-MARKED:secret@proxy:3128", "http_ca_file": "/etc/ssl/ministere.pem"}
+NOT_OF_RUNS = re.compile(
+    r"root|s3_(access_key|secret_key|keys_folder|\w*principal)|http_(proxy|ca_file|per_minute)|npm_per_minute|credentials_folder|image|docker_\w+"
+    r"|secrets_folder|kubernetes_\w+|projects|worker_runs|gpus|postgres_folder|(notify|metrics|ui|runbook)_\w+|docs_(host|port)|\w+_min"
+    r"|(runs|events)_kept_days|\w+_file"
+)
 S3 = {"storage": "s3://socle", "s3_endpoint": "https://s3.example.gouv.fr", "s3_access_key": "AK-MARKED", "s3_secret_key": "SK-MARKED"}
 BIG = Execution(on="kubernetes", cpus=4, memory_gb=16, gpus=1)
 
 
 @pytest.fixture
 def worker_environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    given = _for_containers(Settings(**S3, docs_url="https://socle.example.gouv.fr/docs"), On.kubernetes)  # type: ignore[arg-type]
+    given = _for_containers(Settings(**S3, **HTTP, sql_max_gb=7, docs_url="https://socle.example.gouv.fr/docs"), On.kubernetes)  # type: ignore[arg-type]
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     return given
@@ -100,6 +108,44 @@ def test_a_docker_container_has_what_the_project_says(worker_environment: dict[s
     assert host["CapDrop"] == ["ALL"] and host["SecurityOpt"] == ["no-new-privileges"] and not host.get("Privileged")
     assert host["Binds"] == [f"/run/secrets/socle:{SECRETS}:ro"]
     assert arguments["environment"]["SOCLE_STORAGE"] == "s3://socle"
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_a_run_has_the_settings_of_its_worker_and_secrets_as_files(worker_environment: dict[str, str], on: str, monkeypatch: Any) -> None:
+    """What a run makes of its environment is what the worker has; where its credentials are is told, and not what they say."""
+    found = environment_of(on)
+    assert found["SOCLE_HTTP_PROXY_FILE"] == f"{SECRETS}/http_proxy" and found["SOCLE_HTTP_CA_FILE"] == f"{SECRETS}/http_ca.pem"
+    for name, value in found.items():
+        if name.startswith("SOCLE_") and not name.endswith("_FILE"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SOCLE_HTTP_PROXY_FILE")  # the file is in the container
+    inside = Settings(s3_access_key="of-the-file", s3_secret_key="of-the-file")  # type: ignore[arg-type]
+    assert (inside.http_allowed, inside.sql_max_gb, inside.credentials_folder) == (".intra.example", 7, Path(SECRETS))
+
+
+@pytest.mark.parametrize("on", ["docker", "kubernetes"])
+def test_a_worker_of_the_chart_need_not_know_every_setting(on: str, monkeypatch: Any) -> None:
+    for name, value in S3.items():
+        monkeypatch.setenv(f"SOCLE_{name.upper()}", value)
+    monkeypatch.setenv("SOCLE_SECRETS_FOLDER", "/run/secrets/socle")
+    for name, value in environment_of(on).items():
+        if name.startswith("SOCLE_") and not name.endswith("_KEY_FILE"):
+            monkeypatch.setenv(name, value)
+    assert Settings().sql_max_gb == Settings.model_fields["sql_max_gb"].default
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_of_every_setting_it_is_decided_whether_runs_get_it(name: str) -> None:
+    assert bool(OF_RUNS.fullmatch(name)) != bool(NOT_OF_RUNS.fullmatch(name))
+    assert "Secret" not in str(Settings.model_fields[name].annotation) or f"SOCLE_{name.upper()}" not in PASSED
+
+
+def environment_of(on: str) -> dict[str, str]:
+    made = job_variables(Execution(on=on), IMAGE, trains=False)  # type: ignore[arg-type]
+    if on == "docker":
+        return dict(docker_arguments(made)["environment"])
+    container = kubernetes_job(made)["spec"]["template"]["spec"]["containers"][0]
+    return {e["name"]: str(e.get("value") or "") for e in container["env"]}
 
 
 @pytest.mark.parametrize("on", ["docker", "kubernetes"])

@@ -148,8 +148,18 @@ def test_the_worker_chart_serves_our_pool() -> None:
     worker = values("worker")["worker"]
     assert (worker["config"]["workPool"], worker["config"]["type"]) == (POOLS["kubernetes"], "kubernetes")
     s3 = {"storage": "s3://socle", "s3_endpoint": "https://s3", "s3_access_key": "a", "s3_secret_key": "b"}
-    needed = {name for name in _for_containers(Settings(**s3), On.kubernetes) if "DOCKER" not in name and "FOLDER" not in name}  # type: ignore[arg-type]
-    assert needed == set(re.findall(r"--from-literal=(SOCLE_\w+)=", (FOLDER / "install.sh").read_text()))
+    given = _for_containers(Settings(**s3), On.kubernetes)  # type: ignore[arg-type]
+    (shared,) = (m["data"] for name, m in MANIFESTS if name == "services-ConfigMap-socle")
+    script = set(re.findall(r"(SOCLE_KUBERNETES_\w+)=", (FOLDER / "install.sh").read_text()))
+    needed = {
+        "SOCLE_STORAGE",
+        "SOCLE_S3_ENDPOINT",
+        "SOCLE_S3_REGION",
+        "SOCLE_DOCS_URL",
+        "SOCLE_KUBERNETES_NAMESPACE",
+        "SOCLE_KUBERNETES_SECRET",
+    }
+    assert needed <= set(given) and needed <= set(shared) | script
 
 
 def test_the_script_is_one() -> None:

@@ -55,6 +55,14 @@ def test_the_environment_comes_first(settings, monkeypatch):
     assert credential(Settings(root=settings.root), "essai", "base").get_secret_value() == SECRET, "without a folder, too"
 
 
+def test_a_file_of_a_kubernetes_secret_has_its_project_in_its_name(settings):
+    (settings.credentials_folder / "essai.base").write_text(SECRET)
+    (settings.credentials_folder / "autre.base").write_text("autre")
+    assert credential(settings, "essai", "base").get_secret_value() == SECRET
+    put(settings, "plus-précis")
+    assert credential(settings, "essai", "base").get_secret_value() == "plus-précis"
+
+
 def test_nowhere_says_where_it_was_looked_for(settings):
     error = refused(credential, settings, "essai", "base")
     assert "SOCLE_CREDENTIAL_ESSAI_BASE" in error.where and str(settings.credentials_folder / "essai" / "base") in error.where
