@@ -74,19 +74,21 @@ RULES = {
     "text": "texte illisible",
 }
 """Kind of a rule, or kind and what it is about -> French."""
+NOT_MET = "non respecté : "
+"""Before the sentence of an expectation, which says what should be."""
 
 
 def rule(name: str, results: list[CheckResult]) -> str:
-    """A rule that refused rows, in French: the expectation's own sentence, or what the contract or the format asks."""
+    """Why a rule refused rows, in French: which expectation they do not meet, or what the contract or the format found."""
     for result in results:
         if result.rule == name:
-            return sentence(result)
+            return NOT_MET + sentence(result)
     kind, _, rest = name.partition(":")
     about, _, detail = rest.partition(":")
     if kind in SENTENCES:  # of a suite that is not at hand: its figures are not known
-        return _without_figures(SENTENCES[kind]).format_map(_Any({"column": rest}))
+        return NOT_MET + _without_figures(SENTENCES[kind]).format_map(_Any({"column": rest}))
     found = RULES.get(f"{kind}:{detail}") or RULES.get(f"{kind}:{about}") or RULES.get(kind)
-    return found.format(rest.strip() if kind == "drift" else about) if found else name
+    return found.format(rest.strip() if kind == "drift" else about) if found else (NOT_MET if kind.startswith("expect_") else "") + name
 
 
 def _without_figures(sentence: str) -> str:

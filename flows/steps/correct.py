@@ -17,8 +17,10 @@ from flows.steps.corrections import store_of
 from flows.steps.quarantine import OPEN, RefusedRow, Survey, Values, survey, values
 from flows.steps.spreadsheet import Sheet, was_cut, write
 
-ID, FILE, LINE, RULES, TEXT = "__id", "__fichier", "__ligne", "__motifs", "__texte"
-OWN = (ID, FILE, LINE, RULES)
+ID, FILE, LINE, WHY, TEXT = "__id", "__fichier", "__ligne", "__pourquoi_ecartee", "__texte"
+OWN = (ID, FILE, LINE, WHY)
+SHOWN_ONLY = (*OWN, "__motifs", TEXT)
+"""What is not read back; `__motifs` is WHY in files that an earlier Socle exported."""
 BATCH = 5_000  # rows whose values are in memory
 SHOWN = 20  # problems that an error lists
 
@@ -215,7 +217,7 @@ def _changes(
         return None
     changes = dict[str, str | None]()
     for column, after in cells.items():
-        if column in (*OWN, TEXT):
+        if column in SHOWN_ONLY:
             continue
         before = shown.get(column) or ""
         if was_cut(before, after):
@@ -224,5 +226,5 @@ def _changes(
         if not sheet.is_untouched(before, after):
             changes[column] = after or None
     if changes and row.is_record and not shown:  # nothing was known of its columns: what is given is the whole row
-        return {column: cells[column] or None for column in cells if column not in (*OWN, TEXT)}
+        return {column: cells[column] or None for column in cells if column not in SHOWN_ONLY}
     return changes

@@ -164,7 +164,7 @@ def test_a_bound_that_is_null_is_no_bound():
         ("key:id:twice in this load", "clé « id » en double"),
         ("type:age:integer", "« age » n'a pas le type déclaré"),
         ("required:id", "« id » manque"),
-        ("expect_column_values_to_not_be_null:texte", "« texte » est toujours renseigné"),
+        ("expect_column_values_to_not_be_null:texte", "non respecté : « texte » est toujours renseigné"),
         ("autre", "autre"),
     ],
 )

@@ -153,11 +153,27 @@ def test_columns_that_have_changed(data, edit, load, out, back, served) -> None:
     data(csv_text([("d2", "deux", "paie", "x")], "id,texte,theme,neuf"), "b.csv")
     assert load().refused  # no row is left
     _, rows = out()
-    assert rows[0]["neuf"] == "x" and "colonnes différentes" in rows[0]["__motifs"]
+    assert rows[0]["neuf"] == "x" and "colonnes différentes" in rows[0]["__pourquoi_ecartee"]
     edit("theme: string", "theme: string, neuf: string")
     data(csv_text([("d1", "un", "paie")]))
     assert replayed().let_in == 1
     assert [(r["id"], r["neuf"]) for r in served()] == [("d1", None), ("d2", "x")]
+
+
+def test_why_a_row_was_refused_says_what_is_wrong_and_not_what_should_be(data, suite, load, out) -> None:
+    suite(("expect_column_values_to_be_in_set", {"column": "theme", "value_set": ["paie"]}))
+    data(csv_text([("d1", "un", "paie"), ("d2", "", "contrat"), ("d3", "trois", "contrat")]))
+    load()
+    _, rows = out()
+    assert [r["__pourquoi_ecartee"] for r in rows] == ["« texte » manque", "non respecté : « theme » prend une des valeurs prévues"]
+
+
+def test_a_file_that_an_earlier_socle_exported_is_read_back(data, load, out, back, served) -> None:
+    data(BAD)
+    load()
+    path, rows = out()
+    back(path, [{("__motifs" if c == "__pourquoi_ecartee" else c): v for c, v in (r | {"texte": "corrigé"}).items()} for r in rows])
+    assert replayed().let_in == 2 and {r["texte"] for r in served()} == {"un", "corrigé"}
 
 
 # ---- what comes back -----------------------------------------------------------------------------------------------
