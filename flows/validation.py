@@ -306,12 +306,20 @@ def _package_there(base_model: str) -> bool:
 # ---- suites --------------------------------------------------------------------------------------------------------
 
 
+ABOUT_PREVIOUS = {
+    "expect_row_count_to_stay_close_to_previous",
+    "expect_column_distribution_to_stay_close_to_previous",
+    "expect_column_null_share_to_stay_close_to_previous",
+}
+"""Evaluated by Socle itself: flows/quality/previous.py."""
+
+
 def expectation_types() -> set[str]:
     """Names of Great Expectations' own expectations, read from its file names: importing it would take seconds."""
     spec = importlib.util.find_spec("great_expectations")
     assert spec and spec.submodule_search_locations
     core = Path(spec.submodule_search_locations[0], "expectations", "core")
-    return {p.stem for p in core.glob("expect_*.py")}
+    return {p.stem for p in core.glob("expect_*.py")} | ABOUT_PREVIOUS
 
 
 def check_suite(root: Path, file: Path, columns: list[str]) -> list[Problem]:
