@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows import contract, formats
-from flows.contract.propose import Proposal, declared_name
+from flows.contract.propose import Proposal
 from flows.errors import ConfigurationError, NotFound, Refused, SourceRefused
 from flows.findings import Finding
 from flows.formats import BadRow
@@ -28,6 +28,7 @@ from flows.project import Format, Project
 from flows.settings import Settings
 from flows.sources import Context, open_source
 from flows.steps import Run
+from flows.steps.explain_yaml import block, dataset_name
 from flows.steps.pieces import read_batches
 from flows.steps.plan import source_of
 from flows.steps.reading import Reading
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 DATA_GOUV = re.compile(r"^https?://www\.data\.gouv\.fr/(?:[a-z]{2}/)?datasets/([\w-]+)/?$")
-PLAIN = re.compile(r"^[^\W\d_][\w .()/-]*$")
 CHECKED = 50  # files of a dataset that are compared with its last load
 
 
@@ -152,7 +152,7 @@ def _explain_bytes(path: Path, name: str, source: dict[str, Any], folder: Path, 
         others=others,
         examples=_examples(sample, columns),
     )
-    return replace(found, yaml=_yaml(_dataset_name(name), {"title": Path(name).stem, "source": source}, found))
+    return replace(found, yaml=block(dataset_name(name), {"title": Path(name).stem, "source": source}, found.format, columns))
 
 
 def _frames(pieces: Iterator[Any], how: Format) -> Iterator[Any]:
@@ -191,7 +191,7 @@ def _sample(pieces: Iterable[Any], most: int) -> tuple[pl.DataFrame, list[BadRow
 
 
 def explain_dataset(run: Run, name: str, rows: int, *, show_values: bool = False) -> Explained:
-    """The files that its source gives now; the first of them is shown, and all are compared with the last load."""
+    """The files that its source gives now; the first of them is shown (of pictures, the newest), all are compared with the last load."""
     if name not in run.project.datasets:
         there = ", ".join(run.project.datasets)
         raise ConfigurationError(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
@@ -206,6 +206,8 @@ def explain_dataset(run: Run, name: str, rows: int, *, show_values: bool = False
     table = Dataset(run.lake, run.project.name, name)
     current = table.latest() if run.lake.bucket(run.project.name).bucket_exists() else None
     files, source = _files_of(run, name, current)
+    if declared.mode == "snapshot":
+        files = _pictures(files, current)
     hidden = declared.personal_data != "none" and not show_values
     found: Explained | None = None
     refusals, others = list[Refusal](), list[str]()
@@ -230,7 +232,7 @@ def explain_dataset(run: Run, name: str, rows: int, *, show_values: bool = False
         frozen=frozen,
         version=str(current) if current else "",
         hidden=hidden and found.seen > 0,
-        yaml=_yaml(name, head, found),
+        yaml=block(name, head, found.format, found.columns),
     )
 
 
@@ -245,6 +247,12 @@ def _files_of(run: Run, name: str, current: DatasetVersion | None) -> tuple[list
     folder = run.work / "kept"
     folder.mkdir(exist_ok=True)
     return [RawFile(f.sha256, f.name, f.size, f.source, raw.fetch(f, folder)) for f in kept], source
+
+
+def _pictures(files: list[RawFile], current: DatasetVersion | None) -> list[RawFile]:
+    """Of a `snapshot`: the newest first, without those that came before the one that is served, which nothing reads any more."""
+    newest = max(current.load.raw, default="") if current else ""
+    return sorted((f for f in files if f.name >= newest), key=lambda f: f.name, reverse=True)
 
 
 def _explain_member(
@@ -343,48 +351,6 @@ def _examples(sample: pl.DataFrame, columns: list[Proposal]) -> dict[str, tuple[
         if read:
             found[column.name] = (str(read[0][0]).strip(), contract.as_text(read[0][1]) or "")
     return found
-
-
-def _dataset_name(file: str) -> str:
-    stem = Path(file).name.split(".")[0]
-    name = declared_name(stem).replace("_", "-").lower().strip("-")
-    name = re.sub(r"-+", "-", re.sub(r"[^a-z0-9-]", "-", name))
-    return (name if re.match(r"[a-z]", name) else f"d-{name}")[:40].strip("-")
-
-
-def _yaml(name: str, head: dict[str, Any], found: Explained) -> str:
-    """`datasets:` with one dataset, to be pasted into project.yaml."""
-    import io
-
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
-    def inline(value: Any) -> Any:
-        if isinstance(value, dict):
-            made = CommentedMap({k: inline(v) for k, v in value.items()})
-            made.fa.set_flow_style()
-            return made
-        if isinstance(value, list):
-            several = CommentedSeq(inline(v) for v in value)
-            several.fa.set_flow_style()
-            return several
-        return quoted(value)
-
-    def quoted(value: Any) -> Any:
-        """Every parser of YAML takes what is in quotes; not all agree on what needs none."""
-        return DoubleQuotedScalarString(value) if isinstance(value, str) and not PLAIN.match(value) else value
-
-    columns = CommentedMap({quoted(c.name): inline(c.as_declared()) for c in found.columns})
-    columns.fa.set_block_style()  # one a line
-    form = found.format.model_dump(exclude_none=True)
-    dataset = CommentedMap({k: inline(v) for k, v in head.items()} | {"format": inline(form), "columns": columns})
-    out, writer = io.StringIO(), YAML()
-    writer.width, writer.allow_unicode = 10_000, True
-    writer.default_flow_style = None
-    writer.indent(mapping=2, sequence=4, offset=2)
-    writer.dump(CommentedMap({"datasets": CommentedMap({name: dataset})}), out)
-    return out.getvalue()
 
 
 def _path(file: RawFile) -> Path:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from flows.project import Dataset
 from flows.steps import open_run
+from flows.steps.ingest import load_dataset
 from flows.steps.pipeline import run_plain
 from tests.conftest import REPOSITORY, csv_text
 
@@ -65,7 +66,6 @@ def test_what_it_proposes_loads_the_file(socle, root, budget):
     (folder / "project.yaml").write_text(text.split("datasets:\n")[0] + yaml, encoding="utf-8")
     with open_run("essai") as run:
         from flows.lake.datasets import Dataset as Table
-        from flows.steps.ingest import load_dataset
 
         outcome = load_dataset(run, "budget-primitif-2015")
         assert outcome.report.rows["kept"] == 8 and outcome.report.rows["refused"] == 0
@@ -114,6 +114,20 @@ def test_bytes_of_no_format_are_refused(socle, root, tmp_path):
 # ---- datasets -----------------------------------------------------------------------------------------------------
 
 
+def test_of_pictures_the_newest_is_shown_and_old_ones_are_not_compared(socle, root, edit):
+    edit("key: [id]", "key: [id]\n    mode: snapshot")
+    folder = root / "projects" / "essai" / "data"
+    (folder / "demandes.csv").rename(folder / "2023.csv")
+    (folder / "2024.csv").write_text(csv_text([("neuf", "un", "paie")]), encoding="utf-8")
+    shown = socle("explain", "essai/demandes", "--json").json
+    assert (shown["name"], shown["others"]) == ("data/2024.csv", ["data/2023.csv"])
+    with open_run("essai") as run:
+        load_dataset(run, "demandes")
+    (folder / "2023.csv").write_text("plus;rien;de;pareil\n1;2;3;4\n", encoding="utf-8")
+    after = socle("explain", "essai/demandes", "--json").json
+    assert (after["name"], after["refusals"]) == ("data/2024.csv", [])
+
+
 def test_a_dataset_before_its_first_load(socle, root):
     done = socle("explain", "essai/demandes")
     assert done.code == 0 and "Kept from" not in done.out and "90 rows" in done.out
@@ -126,8 +140,6 @@ def test_what_is_kept_and_that_the_present_file_would_be_refused(socle, root, ed
     lines = [(f"d{n}", "texte", "paie", f"{n + 10}/04/2024") for n in range(1, 9)]
     data.write_text(csv_text(lines, "id,texte,theme,recu"), encoding="utf-8")
     with open_run("essai") as run:
-        from flows.steps.ingest import load_dataset
-
         load_dataset(run, "demandes")
     done = socle("explain", "essai/demandes")
     assert done.code == 0 and "Kept from essai/demandes@1" in done.out and "%d/%m/%Y" in done.out
