@@ -103,6 +103,24 @@ def _plain(node: Any) -> Any:
     return node
 
 
+def _texts(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Every text, keys included, with its path."""
+    if isinstance(node, str):
+        yield path, node
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if isinstance(key, str):
+            yield (*path, key), key
+        yield from _texts(value, (*path, key))
+
+
+def _has_bytes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def line_of(tree: Any, path: Iterable[Any]) -> int:
     """Line (from 1) of the deepest part of `path` that exists. Parts that are not keys (union tags) are passed over."""
     line = 1
@@ -136,6 +154,10 @@ class _Checker:
         self._folder_name()
         project: Project | None = None
         plain = _plain(self.tree)
+        if halves := [(path, text) for path, text in _texts(plain) if not _has_bytes(text)]:
+            for path, text in halves:
+                self.add(path, f"{text!a} holds half a character (a lone surrogate)", "write the whole character, without \\u")
+            return None, self.problems  # nothing that names it could be shown, or kept
         try:
             project = Project.model_validate(plain)
             object.__setattr__(project, "_name", self.name)
