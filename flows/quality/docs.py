@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flows.quality.previous import PREVIOUS
 from flows.quality.results import CheckReport, CheckResult
 
 VERDICTS = {
@@ -33,6 +34,9 @@ SENTENCES = {
     "expect_table_row_count_to_be_between": "le nombre de lignes est entre {min_value} et {max_value}",
     "expect_column_distinct_values_to_equal_set": "« {column} » prend exactement les valeurs prévues",
     "expect_column_mean_to_be_between": "la moyenne de « {column} » est entre {min_value} et {max_value}",
+    "expect_row_count_to_stay_close_to_previous": "le nombre de lignes reste proche de celui de la version précédente",
+    "expect_column_distribution_to_stay_close_to_previous": "la répartition de « {column} » reste proche de celle de la version précédente",
+    "expect_column_null_share_to_stay_close_to_previous": "la part de valeurs vides de « {column} » reste proche de la version précédente",
 }
 
 
@@ -47,6 +51,8 @@ def sentence(result: CheckResult) -> str:
         return result.description
     known = SENTENCES.get(result.type)
     arguments = {k: v for k, v in result.arguments.items() if v is not None}
+    if known and "column" not in arguments:
+        known = known.replace("« {column} »", "chaque colonne")
     if known and "max_value" not in arguments:
         known = known.replace("entre {min_value} et {max_value}", "au moins {min_value}")
     elif known and "min_value" not in arguments:
@@ -97,7 +103,7 @@ def _without_figures(sentence: str) -> str:
 
 def reasons(report: CheckReport) -> list[str]:
     """Why a load was refused or flagged, for project teams: one sentence each."""
-    lines = []
+    lines = list(report.personal_data)
     for r in report.failed:
         if r.severity != "critical":
             continue
@@ -105,6 +111,8 @@ def reasons(report: CheckReport) -> list[str]:
             lines.append(f"« {sentence(r)} » n'a pas pu être évalué : {r.error}")
         else:
             found = f"{counted(r.unexpected, 'ligne')} en cause" if r.unexpected is not None else f"constaté : {number(r.observed)}"
+            if r.type in PREVIOUS and r.examples:
+                found = "constaté : " + " ; ".join(r.examples)
             lines.append(f"Non satisfait : {sentence(r)} ({found})")
     failed = {r.rule for r in report.failed}
     refused = sorted(report.refused_by_rule.items(), key=lambda item: -item[1])

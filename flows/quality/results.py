@@ -27,14 +27,23 @@ class CheckResult:
     unexpected: int | None = None
     """Number of rows that do not meet it."""
     examples: list[str] = field(default_factory=list)
-    """A few unexpected values; empty for datasets with personal data."""
+    """A few unexpected values, masked (steps/shown.py)."""
     error: str = ""
     """Why it could not be evaluated; it then counts as failed."""
+    mark: str = ""
+    """Tells it from others of its type on the same columns; empty if there is no other."""
+
+    @property
+    def columns(self) -> list[str]:
+        """That it is about; none for expectations of the whole table."""
+        single = [self.arguments[a] for a in ("column", "column_A", "column_B") if self.arguments.get(a)]
+        return single + list(self.arguments.get("column_list") or [])
 
     @property
     def rule(self) -> str:
-        column = self.arguments.get("column") or ",".join(self.arguments.get("column_list", []))
-        return f"{self.type}:{column}" if column else self.type
+        """Its name among the rules that refuse rows: type, columns, and a mark where the suites ask the same of them twice."""
+        name = f"{self.type}:{','.join(self.columns)}" if self.columns else self.type
+        return f"{name}#{self.mark}" if self.mark else name
 
     @property
     def text(self) -> str:
@@ -63,7 +72,9 @@ class CheckReport:
     version: int | None = None
     """Set when a published version was checked again; for a load, its commit says which version it became."""
     findings: list[str] = field(default_factory=list)
-    """What a person should know of how the files were read, in French."""
+    """What a person should know of how the files were read, and of personal data that is possible or excused, in French."""
+    personal_data: list[str] = field(default_factory=list)
+    """Personal data in a dataset that is declared without, in French: one sentence a column and kind. The load is refused then."""
 
     @property
     def passed(self) -> int:

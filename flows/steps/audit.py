@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from flows import progress
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.project import Dataset as Declared
-from flows.quality.results import CheckReport, CheckResult, Verdict
-from flows.steps import Run, refused, work_disk
+from flows.quality.results import CheckReport
+from flows.steps import Run, privacy, refused, verdicts, work_disk
 from flows.steps.parse import Parsed
 from flows.steps.parts import POSITION, Part, rows_of, scan
 from flows.steps.plan import DatasetPlan, suites_of
+from flows.steps.privacy import PrivacyVerdict
+from flows.steps.shown import Shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,13 +52,13 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
         parts, refused_files = parsed.parts, list(parsed.refused_files)
         before = refused.count_rules(refused_files)
         rules: Counter[str] = Counter(before)
-        reasons = _contract_reasons(before, parsed.read - parsed.erased - rows_of(parts), declared.on_failure)
+        reasons = verdicts.contract_reasons(before, parsed.read - parsed.erased - rows_of(parts), declared.on_failure)
         found: list[Evaluated] = []
         for number in range(ROUNDS):
-            found = _evaluate(run, plan.name, scan(parts), old)
+            found = _evaluate(run, plan.name, scan(parts), old, plan.current)
             if declared.on_failure == "warn":
                 break
-            wrong = _wrong_rows(found, rows_of(parts))
+            wrong = verdicts.wrong_rows(found, rows_of(parts))
             if wrong is None:
                 break
             parts, out = refused.take_out(parts, wrong, parsed.folder, f"refused-{number}")
@@ -66,8 +68,9 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
                 break
         refused.add_places(refused_files, parsed.members, run.settings)
         kept, refused_rows = rows_of(parts), refused.count(refused_files)
-        results = [e.result for e in found]
-        reasons += _result_reasons(results, rules, declared.on_failure)
+        persons, shown = _persons(run, plan.name, parsed.parts, parts)
+        results = [shown.result(e.result) for e in found]
+        reasons += verdicts.result_reasons(results, rules, declared.on_failure) + list(persons.reasons)
         if not kept:
             reasons.append("no row is left after the checks")
         report = CheckReport(
@@ -75,14 +78,15 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             dataset=plan.name,
             load_id=plan.load_id,
             check=plan.check_fingerprint,
-            verdict=_verdict(declared.on_failure, results, refused_rows, kept, bool(before)),
+            verdict="refused" if persons.refused else verdicts.verdict(declared.on_failure, results, refused_rows, kept, bool(before)),
             on_failure=declared.on_failure,
             results=results,
             rows={"read": parsed.read, "kept": kept, "refused": refused_rows, "total": _total(parts, old, declared)}
             | ({"erased": parsed.erased} if parsed.erased else {}),
-            refused_by_rule=dict(rules),
+            refused_by_rule=verdicts.by_rule(rules),
             reasons=reasons,
-            findings=[f.french for f in parsed.findings],
+            findings=[shown.text(f.french) for f in parsed.findings] + list(persons.findings),
+            personal_data=list(persons.french),
         )
     if report.rows["read"] != kept + refused_rows + parsed.erased:
         raise AssertionError(f"{plan.name}: {parsed.read} rows were read, but {kept} kept, {refused_rows} refused, {parsed.erased} erased")
@@ -94,8 +98,10 @@ def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, ch
     table = Dataset(run.lake, run.project.name, name)
     rows = table.scan(version.number)
     with progress.step(f"{name}: checking"), table.reading():
-        results = [e.result for e in _evaluate(run, name, rows, None)]
-    failed = any(not r.success and r.severity == "critical" for r in results)
+        persons = privacy.look(run, name, rows)
+        shown = Shown.of(persons.report.kinds, run.project.datasets[name], rows.collect_schema().names())
+        results = [shown.result(e.result) for e in _evaluate(run, name, rows, None, _before(table, version))]
+    failed = persons.refused or any(not r.success and r.severity == "critical" for r in results)
     total = version.load.rows.get("total", 0)
     return CheckReport(
         project=run.project.name,
@@ -107,23 +113,44 @@ def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, ch
         results=results,
         rows={"read": total, "kept": total, "refused": 0, "total": total},
         refused_by_rule={},
-        reasons=_result_reasons(results, Counter(), "warn"),
+        reasons=verdicts.result_reasons(results, Counter(), "warn") + list(persons.reasons),
+        findings=list(persons.findings),
+        personal_data=list(persons.french),
         version=version.number,
     )
 
 
-def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None) -> list[Evaluated]:
-    """Rows that say that their key is gone are in no table: nothing is expected of them."""
+def _persons(run: Run, name: str, read: list[Part], kept: list[Part]) -> tuple[PrivacyVerdict, Shown]:
+    """What is held against the rows that would be published, and how values of all rows that were read may be shown: examples are
+    of rows that were taken out, too."""
+    whole = privacy.look(run, name, scan(read))
+    persons = privacy.look(run, name, scan(kept)) if whole.report.columns and rows_of(kept) < rows_of(read) else whole
+    return persons, Shown.of(whole.report.kinds, run.project.datasets[name], scan(read).collect_schema().names())
+
+
+def _before(table: Dataset, version: DatasetVersion) -> DatasetVersion | None:
+    """The version that was served before this one, if its rows are still there."""
+    return next((v for v in table.history() if v.number < version.number and v.expired is None), None)
+
+
+def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None, before: DatasetVersion | None) -> list[Evaluated]:
+    """Rows that say that their key is gone are in no table: nothing is expected of them. `before`: the version that is served."""
     suites = suites_of(run, name)
     if not suites:
         return []
     from flows.quality.expectations import evaluate, select
+    from flows.quality.previous import evaluate_previous, on_previous
 
     declared = run.project.datasets[name]
-    show = declared.personal_data == "none"
     on_batch, on_table = select(suites)
-    found = evaluate(_staying(rows, declared), on_batch, show_values=show)
-    found += evaluate(prospective(rows, old, declared), on_table, show_values=show)
+    found = evaluate(_staying(rows, declared), on_batch, show_values=True)  # shown.py masks them before they go anywhere
+    found += evaluate(prospective(rows, old, declared), on_table, show_values=True)
+    if changes := on_previous(suites):
+        there = before is not None and before.expired is None
+        previous = Dataset(run.lake, run.project.name, name).scan(before.number) if before is not None and there else None
+        show = declared.personal_data == "none"
+        found += evaluate_previous(prospective(rows, old, declared), previous, changes, show_values=show)
+    found = verdicts.marked(found)
     return found if declared.deletes is None else _by_position(found, rows, declared)
 
 
@@ -166,61 +193,3 @@ def _total(parts: list[Part], old: pl.LazyFrame | None, declared: Declared) -> i
     if old is None and declared.deletes is None:
         return rows_of(parts)
     return int(prospective(scan(parts), old, declared).select(pl.len()).collect(engine="streaming").item())
-
-
-def _wrong_rows(found: list[Evaluated], height: int) -> pl.DataFrame | None:
-    """POSITION of the load's own rows that critical expectations refuse, with every rule.
-
-    None if there are none; then nothing can be gained by taking rows out.
-    """
-    import polars as pl
-
-    by_row: dict[int, list[str]] = {}
-    for one in found:
-        if one.result.success or one.result.severity != "critical" or one.unexpected_rows is None:
-            continue
-        for position in one.unexpected_rows:
-            if position < height:
-                by_row.setdefault(position, []).append(one.result.rule)
-    if not by_row:
-        return None
-    return pl.DataFrame({POSITION: list(by_row), "rules": list(by_row.values())}, schema={POSITION: pl.UInt32, "rules": pl.List(pl.String)})
-
-
-def _contract_reasons(before: dict[str, int], rows: int, on_failure: str) -> list[str]:
-    if not before:
-        return []
-    verb = "refuses the load" if on_failure == "block" else "set aside"
-    return [f"{rows} row(s) do not fit the declared columns ({', '.join(before)}): {verb}"]
-
-
-def _result_reasons(results: list[CheckResult], rules: Counter[str], on_failure: str) -> list[str]:
-    reasons = []
-    for r in results:
-        if r.success or r.severity != "critical":
-            continue
-        what = (
-            f"could not be evaluated: {r.error}"
-            if r.error
-            else f"{r.unexpected} row(s)"
-            if r.unexpected is not None
-            else f"found {r.observed}"
-        )
-        reasons.append(f"{r.text} – {r.rule}, {what}")
-    failed = {r.rule for r in results if not r.success}
-    if on_failure == "quarantine":
-        reasons += [
-            f"{count} row(s) set aside by {rule}" for rule, count in rules.items() if rule not in failed and rule.startswith("expect_")
-        ]
-    return reasons
-
-
-def _verdict(on_failure: str, results: list[CheckResult], refused_rows: int, kept: int, broke_contract: bool) -> Verdict:
-    critical = any(not r.success and r.severity == "critical" for r in results)
-    if not kept:
-        return "refused"
-    if on_failure == "block":
-        return "refused" if critical or broke_contract else "passed"
-    if on_failure == "quarantine":
-        return "refused" if critical else "quarantined" if refused_rows else "passed"
-    return "warned" if critical or broke_contract else "passed"

@@ -98,7 +98,7 @@ def report_text(report: CheckReport) -> str:
         f"{counted(rows['read'], 'ligne lue')}, {counted(rows['kept'], 'gardée')}, {counted(rows['refused'], 'écartée')}{erased} ; "
         f"{counted(report.passed, 'contrôle satisfait')} sur {len(report.results)}.",
     ]
-    found = ["**Comment le fichier a été lu**", *(f"- {finding}" for finding in report.findings)] if report.findings else []
+    found = ["**À savoir sur ces données**", *(f"- {finding}" for finding in report.findings)] if report.findings else []
     return "\n\n".join(lines + [f"- {reason}" for reason in reasons(report)] + found)
 
 

@@ -1,0 +1,94 @@
+"""What the results of checks lead to: which rows are taken out, why, and whether the load is published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flows.privacy.masks import mask
+from flows.quality.results import CheckResult, Verdict
+from flows.steps.parts import POSITION
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from flows.quality.expectations import Evaluated
+
+
+def marked(found: list[Evaluated]) -> list[Evaluated]:
+    """Two expectations of one type on the same columns get marks, so that a refused row names the one that refused it. A mark is made
+    of what is expected, and stays when a suite is put in another order."""
+    times = Counter(e.result.rule for e in found)
+    return [replace(e, result=replace(e.result, mark=_mark(e.result))) if times[e.result.rule] > 1 else e for e in found]
+
+
+def _mark(result: CheckResult) -> str:
+    text = json.dumps(result.arguments, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+
+def wrong_rows(found: list[Evaluated], height: int) -> pl.DataFrame | None:
+    """POSITION of the load's own rows (below `height`) that critical expectations refuse, with every rule.
+
+    None if there are none; then nothing can be gained by taking rows out.
+    """
+    import polars as pl
+
+    shape = {POSITION: pl.UInt32, "rules": pl.String}
+    frames = [
+        pl.DataFrame({POSITION: pl.Series(one.unexpected_rows, dtype=pl.UInt32)}).with_columns(rules=pl.lit(one.result.rule))
+        for one in found
+        if not one.result.success and one.result.severity == "critical" and one.unexpected_rows is not None
+    ]
+    rows = pl.concat([pl.DataFrame(schema=shape), *frames]).filter(pl.col(POSITION) < height)
+    return rows.group_by(POSITION, maintain_order=True).agg(pl.col("rules").unique(maintain_order=True)) if rows.height else None
+
+
+def by_rule(rules: Counter[str]) -> dict[str, int]:
+    """Rule -> rows that it refused, as it may be shown: a rule of the contract can name columns of a file that nobody has looked at."""
+    shown = Counter[str]()
+    for rule, count in rules.items():
+        shown[rule if rule.startswith("expect_") else mask(rule)] += count
+    return dict(shown)
+
+
+def contract_reasons(before: dict[str, int], rows: int, on_failure: str) -> list[str]:
+    if not before:
+        return []
+    verb = "refuses the load" if on_failure == "block" else "set aside"
+    return [f"{rows} row(s) do not fit the declared columns ({mask(', '.join(before))}): {verb}"]
+
+
+def result_reasons(results: list[CheckResult], rules: Counter[str], on_failure: str) -> list[str]:
+    reasons = []
+    for r in results:
+        if r.success or r.severity != "critical":
+            continue
+        what = (
+            f"could not be evaluated: {r.error}"
+            if r.error
+            else f"{r.unexpected} row(s)"
+            if r.unexpected is not None
+            else f"found {r.observed}"
+        )
+        reasons.append(f"{r.text} – {r.rule}, {what}")
+    failed = {r.rule for r in results if not r.success}
+    if on_failure == "quarantine":
+        reasons += [
+            f"{count} row(s) set aside by {rule}" for rule, count in rules.items() if rule not in failed and rule.startswith("expect_")
+        ]
+    return reasons
+
+
+def verdict(on_failure: str, results: list[CheckResult], refused_rows: int, kept: int, broke_contract: bool) -> Verdict:
+    critical = any(not r.success and r.severity == "critical" for r in results)
+    if not kept:
+        return "refused"
+    if on_failure == "block":
+        return "refused" if critical or broke_contract else "passed"
+    if on_failure == "quarantine":
+        return "refused" if critical else "quarantined" if refused_rows else "passed"
+    return "warned" if critical or broke_contract else "passed"
