@@ -1,6 +1,6 @@
-"""Runs suites with Great Expectations on pandas.
+"""Runs suites with Great Expectations, on Polars where it can.
 
-Rows travel as Polars frames; only the columns that the expectations name are converted. Row expectations are evaluated on the
+Only the columns that the expectations name are read. Row expectations are evaluated on the
 batch; those that look at several rows at once (uniqueness, order) and table expectations on the prospective table.
 """
 
@@ -69,39 +69,41 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool) -> 
         return []
     import polars as pl
 
-    great_expectations = _import()
+    _import()
     schema = rows.collect_schema()
     columns, moments = set(schema.names()), {c for c, kind in schema.items() if isinstance(kind, pl.Datetime)}
     named = {c for _, e in selection.entries for c in _columns(e["kwargs"])}
-    frame = _to_pandas(rows.select(sorted(named & columns) or sorted(columns)[:1]), _compared(selection))
-    if any(not _columns(e["kwargs"]) for _, e in selection.entries):  # table expectations may ask which columns there are
-        frame = frame.reindex(columns=[c for c in schema.names() if not c.startswith("__")])
+    lazy = rows.select(sorted(named & columns) or sorted(columns)[:1]).with_columns(
+        pl.col(pl.Datetime("us", "UTC")).dt.replace_time_zone(None)
+    )
+    visible = [c for c in schema.names() if not c.startswith("__")]
+    compared = frozenset(_compared(selection))
+
     with _quiet():
-        context = great_expectations.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-        asset = context.data_sources.add_pandas("lake").add_dataframe_asset("rows")
-        batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame})
-        return [_evaluate(batch, suite, expectation, moments, show_values) for suite, expectation in selection.entries]
+        from flows.quality.gx_polars import validate
+        from flows.quality.gx_polars.frames import to_pandas
+
+        built = [_build(e["type"], _bounds(e["kwargs"], moments)) for _, e in selection.entries]
+        usable = [b for b in built if not isinstance(b, str)]
+        shape = {"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES, "return_unexpected_index_query": False}
+        answers = iter(validate(lazy, usable, shape, columns=visible, to_pandas=lambda frame: to_pandas(frame, compared)))
+        return [
+            _answer(b if isinstance(b, str) else next(answers), suite, expectation, show_values)
+            for b, (suite, expectation) in zip(built, selection.entries, strict=True)
+        ]
+
+
+def _build(kind: str, arguments: dict[str, Any]) -> Any:
+    """The expectation, or why it cannot be made."""
+    try:
+        return _implementation(kind)(**arguments)
+    except Exception as error:  # GX raises many kinds; whichever it is, the expectation was not met
+        return _short(error)
 
 
 def _compared(selection: Selection) -> set[str]:
     """Columns that are compared with each other: pandas' own missing integer (NA) cannot be, a missing float (NaN) can."""
     return {e["kwargs"][a] for _, e in selection.entries for a in ("column_A", "column_B") if a in e["kwargs"]}
-
-
-def _to_pandas(rows: pl.LazyFrame, compared: set[str]) -> Any:
-    """Great Expectations reads "2024-01-31" as a date and "2024-01-31T00:00" as a time without zone: columns must be so too.
-    Integers with nulls stay integers."""
-    import pandas as pd
-    import polars as pl
-    import pyarrow as pa
-
-    naive = rows.with_columns(pl.col(pl.Datetime("us", "UTC")).dt.replace_time_zone(None)).collect()
-    nullable = {c for c in naive.columns if naive[c].dtype == pl.Int64 and naive[c].null_count()} - compared
-    frame = naive.to_arrow().to_pandas(date_as_object=True, types_mapper={pa.large_string(): pd.StringDtype(na_value=float("nan"))}.get)
-    for column in nullable:
-        frame[column] = naive[column].to_arrow().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return frame
 
 
 def _bounds(arguments: dict[str, Any], moments: set[str]) -> dict[str, Any]:
@@ -116,7 +118,8 @@ def _bounds(arguments: dict[str, Any], moments: set[str]) -> dict[str, Any]:
     return whole
 
 
-def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], moments: set[str], show_values: bool) -> Evaluated:
+def _answer(answer: Any, suite: Suite, entry: dict[str, Any], show_values: bool) -> Evaluated:
+    """`answer`: Great Expectations' result, or why there is none."""
     kind, arguments = entry["type"], entry["kwargs"]
     looks_at_rows = _looks_at_rows(kind)
     fields: dict[str, Any] = {
@@ -127,11 +130,8 @@ def _evaluate(batch: Any, suite: Suite, entry: dict[str, Any], moments: set[str]
         "level": "row" if looks_at_rows else "table",
         "description": entry.get("description") or "",
     }
-    try:
-        expectation = _implementation(kind)(**_bounds(arguments, moments))
-        answer = batch.validate(expectation, result_format={"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES})
-    except Exception as error:  # GX raises many kinds; whichever it is, the expectation was not met
-        return Evaluated(CheckResult(**fields, success=False, error=_short(error)), [] if looks_at_rows else None)
+    if isinstance(answer, str):
+        return Evaluated(CheckResult(**fields, success=False, error=answer), [] if looks_at_rows else None)
     found = answer.result or {}
     observed = found.get("observed_value")
     result = CheckResult(

@@ -161,11 +161,11 @@ def test_no_rows(kind):
 
 
 def test_columns_that_no_expectation_names_are_never_converted(monkeypatch):
-    from flows.quality import expectations
+    from flows.quality.gx_polars import frames
 
-    seen, own = [], expectations._to_pandas
-    monkeypatch.setattr(expectations, "_to_pandas", lambda rows, *more: seen.append(rows.collect_schema().names()) or own(rows, *more))
-    check("expect_column_values_to_not_be_null", column="texte")
+    seen, own = [], frames.to_pandas
+    monkeypatch.setattr(frames, "to_pandas", lambda rows, *more: seen.append(rows.collect_schema().names()) or own(rows, *more))
+    check("expect_column_values_to_be_of_type", column="texte", type_="str")  # has no Polars form
     assert seen == [["texte"]]
 
 

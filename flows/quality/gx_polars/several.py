@@ -1,0 +1,163 @@
+"""Conditions on several columns or several rows, for core expectations."""
+
+from __future__ import annotations
+
+from functools import reduce
+from itertools import combinations
+from typing import Any
+
+import polars as pl
+
+from flows.quality.gx_polars import maps
+from flows.quality.gx_polars.engine import Call, Pandas, Query
+
+HASH = "__hash"
+BYTES_A_ROW = 40
+"""What sorting the hashes of one row takes at most (measured: 9 to 12 bytes a row for 10 million), with room for what is read meanwhile."""
+
+
+def pair_equal(call: Call) -> pl.Expr:
+    a, b = _pair(call)
+    return ~(pl.col(a) == pl.col(b)).fill_null(False)
+
+
+def pair_greater(call: Call) -> pl.Expr:
+    a, b = (pl.col(c) for c in _pair(call))
+    return ~((a >= b) if call.arguments.get("or_equal") else (a > b)).fill_null(False)
+
+
+def pair_in_set(call: Call) -> pl.Expr:
+    pairs = call.arguments.get("value_pairs_set")
+    if pairs is None:
+        return pl.lit(False)
+    columns = call.columns
+    return ~pl.any_horizontal([pl.all_horizontal([_equals(call, c, v) for c, v in zip(columns, pair, strict=True)]) for pair in pairs])
+
+
+def _equals(call: Call, column: str, value: Any) -> pl.Expr:
+    kind = call.engine.schema[column]
+    if value is None:
+        return maps.missing(column, kind)
+    if type(value) is not (str if kind == pl.String else int if kind.is_integer() else float):
+        raise Pandas
+    return (pl.col(column) == value).fill_null(False)
+
+
+def sum_equals(call: Call) -> pl.Expr:
+    if not all(_numeric(call.engine.schema[c]) for c in call.columns):
+        raise Pandas
+    return ~(reduce(lambda a, b: a + b, [pl.col(c) for c in call.columns]) == call.arguments.get("sum_total")).fill_null(False)
+
+
+def all_equal(call: Call) -> pl.Expr:
+    first, *others = _alike(call)
+    none = maps.missing(first, call.engine.schema[first])
+    same = [(pl.col(first) == pl.col(c)).fill_null(False) & ~none | (none & maps.missing(c, call.engine.schema[c])) for c in others]
+    return ~pl.all_horizontal(same) if same else pl.lit(False)
+
+
+def all_different(call: Call) -> pl.Expr:
+    """Two missing values are equal."""
+    pairs = combinations(_alike(call), 2)
+    none = {c: maps.missing(c, call.engine.schema[c]) for c in call.columns}
+    return pl.any_horizontal([(pl.col(a) == pl.col(b)).fill_null(False) | (none[a] & none[b]) for a, b in pairs] or [pl.lit(False)])
+
+
+def _pair(call: Call) -> list[str]:
+    kinds = [call.engine.schema[c] for c in call.columns]
+    comparable = all(_numeric(k) for k in kinds) or (kinds[0] == kinds[1] and kinds[0] in (pl.String, pl.Boolean, pl.Date, pl.Datetime))
+    if not comparable or any(k.is_float() for k in kinds):  # NaN is the greatest number to Polars, and to pandas none
+        raise Pandas
+    return call.columns
+
+
+def _alike(call: Call) -> list[str]:
+    kinds = {call.engine.schema[c] for c in call.columns}
+    if len(kinds) != 1 or next(iter(kinds)) not in maps.SIMPLE or len(set(call.columns)) != len(call.columns):
+        raise Pandas
+    return call.columns
+
+
+def _numeric(kind: pl.DataType) -> bool:
+    return kind.is_integer() or kind.is_float()
+
+
+def order(ascending: bool) -> tuple[Any, Any]:
+    """(count, offenders): rows that come before what stands in front of them."""
+
+    def wrong(call: Call) -> pl.Expr:
+        if not (call.kind.is_integer() or call.kind == pl.Float64):
+            raise Pandas
+        one, before = pl.col(call.column), pl.col(call.column).shift()
+        strictly = call.arguments.get("strictly")
+        if ascending:
+            return (one <= before) if strictly else (one < before)
+        return (one >= before) if strictly else (one > before)
+
+    def count(call: Call) -> Query:
+        rows = call.rows().filter(~maps.missing(call.column, call.kind))
+        return Query(lambda found: int(found.item()), over=rows.select(wrong(call).sum()))
+
+    def offenders(call: Call, rows: pl.LazyFrame) -> pl.LazyFrame:
+        return rows.with_columns(wrong(call).fill_null(False).alias("__wrong")).filter("__wrong")
+
+    return count, offenders
+
+
+def equal_rows_count(call: Call) -> Query:
+    """Number of rows whose values are there more than once. Different hashes: different rows; equal ones are compared."""
+    kind_of_values(call)
+    parts = call.engine.parts(BYTES_A_ROW)
+    counted = maps.considered(call)
+    rows = call.rows() if counted is None else call.rows().filter(counted)
+    hashes = rows.select(_key(call).hash().alias(HASH))
+
+    def same(part: pl.LazyFrame) -> pl.LazyFrame:
+        return part.select(pl.col(HASH).sort()).select((pl.col(HASH) == pl.col(HASH).shift()).sum())
+
+    if parts == 1:
+        return Query(lambda found: _exactly(call) if found.item() else 0, over=same(hashes))
+
+    def one_after_the_other(_: pl.DataFrame) -> int:
+        return sum(_exactly(call, number, parts) for number in range(parts))
+
+    return Query(one_after_the_other, over=pl.LazyFrame({"x": [0]}))
+
+
+def equal_rows(call: Call, rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.join(_repeated(call), on=call.columns, how="semi", nulls_equal=True, maintain_order="left")
+
+
+def kind_of_values(call: Call) -> None:
+    """Floats and nested values are left to pandas, which has its own idea of their equality."""
+    if not all(call.engine.schema[c] in maps.SIMPLE and call.engine.schema[c] != pl.Float64 for c in call.columns):
+        raise Pandas
+
+
+def _key(call: Call) -> pl.Expr:
+    return pl.col(call.column) if len(call.columns) == 1 else pl.struct(call.columns)
+
+
+def _exactly(call: Call, part: int = 0, parts: int = 1) -> int:
+    """How many rows hold values that are there more than once; the values are kept for the list of rows."""
+    counted = maps.considered(call)
+    rows = call.rows() if counted is None else call.rows().filter(counted)
+    if parts > 1:
+        rows = rows.filter(_key(call).hash() % parts == part)
+    hashes = rows.select(_key(call).hash().alias(HASH)).select(pl.col(HASH).sort())
+    twice = hashes.filter(pl.col(HASH) == pl.col(HASH).shift()).unique().collect(engine="streaming")
+    if not twice.height:
+        return 0
+    candidates = rows.select(call.columns).with_columns(_key(call).hash().alias(HASH)).join(twice.lazy(), on=HASH, how="semi")
+    repeated = candidates.group_by(call.columns).len("__times").filter(pl.col("__times") > 1).collect(engine="streaming")
+    call.engine.kept.setdefault(_label(call), []).append(repeated.select(call.columns))
+    return int(repeated["__times"].sum())
+
+
+def _label(call: Call) -> Any:
+    return ("repeated", *call.columns, repr(call.domain))
+
+
+def _repeated(call: Call) -> pl.LazyFrame:
+    found: list[pl.DataFrame] = call.engine.kept[_label(call)]
+    return pl.concat(found).lazy()
