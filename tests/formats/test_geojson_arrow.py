@@ -87,6 +87,37 @@ def test_what_is_no_geojson_is_refused(file, data):
         rows(file, data, GEO)
 
 
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"[]", "it is a list, not an object"),
+        (b'"x"', "it is a string, not an object"),
+        (b'{"donnees": [{"a": 1}]}', "it has no list of features"),
+        (b'{"features": {"a": 1}}', "its `features` are no list"),
+        (b'{"type": "Topology", "objects": {}' + b" " * (2 << 20) + b"}", "it is a Topology"),
+        (b'{"type": "Point", "coordinates": [1, 2]}', "it is a Point, without a feature around it"),
+    ],
+)
+def test_json_that_is_no_geojson_is_said_to_be_none_before_it_is_read(file, data, why):
+    file.write_bytes(data)
+    with pytest.raises(SourceRefused, match="is not GeoJSON") as refused:
+        decide(file, "x.geojson", GEO, Settings(root=file.parent))
+    assert why in refused.value.message and "json" in refused.value.hint and "n'est pas du GeoJSON" in refused.value.french
+
+
+def test_nothing_of_a_feature_is_lost_without_a_word(file):
+    [bad] = rows(file, collection({"nom": "Île"}))
+    assert isinstance(bad, BadRow) and bad.rule.startswith("geojson:properties:") and "Île" in bad.raw
+    rows(file, collection(feature({"a": 1}, nom="x", bbox=[0, 0, 1, 1])))
+    [finding] = decide(file, "x.geojson", GEO, Settings(root=file.parent)).findings
+    assert "(nom)" in finding.text and "ne sont pas lus" in finding.french
+
+
+def test_a_feature_that_stands_alone_is_read_again(file):
+    file.write_bytes(json.dumps(feature({"a": 1})).encode())
+    assert incompatible(file, "x.geojson", GEO, Settings(root=file.parent)) is None
+
+
 def test_a_later_file_that_is_no_collection(file):
     file.write_bytes(b'{"donnees": []}')
     why = incompatible(file, "x.geojson", GEO, Settings(root=file.parent))
