@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -43,11 +44,23 @@ def validate(
         configuration.id = f"{number}"
         configurations.append(configuration)
     shape = {"result_format": result_format} if isinstance(result_format, str) else result_format
-    results = validator.graph_validate(
-        configurations=configurations, runtime_configuration={"result_format": shape, "catch_exceptions": True}
-    )
+    runtime = {"result_format": shape, "catch_exceptions": True}
+    try:
+        results = validator.graph_validate(configurations=configurations, runtime_configuration=runtime)
+    except Exception:  # arguments that an expectation refuses when it is asked for its metrics: only that one has no result
+        results = [_alone(validator, configuration, runtime) for configuration in configurations]
     by_number: dict[Any, Any] = {getattr(result.expectation_config, "id", None): result for result in results}
     return [by_number[f"{number}"] for number in range(len(asked))]
+
+
+def _alone(validator: Any, configuration: Any, runtime: dict[str, Any]) -> Any:
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+
+    try:
+        return validator.graph_validate(configurations=[configuration], runtime_configuration=runtime)[0]
+    except Exception as error:
+        raised = {"raised_exception": True, "exception_message": str(error), "exception_traceback": traceback.format_exc()}
+        return ExpectationValidationResult(success=False, expectation_config=configuration, result={}, exception_info=raised)
 
 
 def unsupported(expectation: Any) -> str:
