@@ -23,8 +23,8 @@ from flows.lake import Lake, keys
 from flows.lake.datasets import Dataset
 from flows.lake.models import Models
 from flows.project import Project
-from flows.quality.docs import number
 from flows.quality.results import CheckReport
+from flows.quality.words import number
 from flows.settings import Settings, load_settings
 from flows.texts import links
 from flows.validation import load_project, project_names

@@ -6,14 +6,15 @@ network they are blank. See docs/decisions/0004-data-docs.md.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flows.quality import sentences
 from flows.quality.previous import PREVIOUS
 from flows.quality.results import CheckReport, CheckResult
+from flows.quality.words import counted, moment, number
 
 VERDICTS = {
     "passed": ("Conforme", "ok", "Tous les contrôles critiques sont satisfaits. La version est publiée."),
@@ -23,41 +24,11 @@ VERDICTS = {
     "refused": ("Refusé", "bad", "Rien n'a changé pour les lecteurs : ce qui était publié le reste."),
 }
 SEVERITIES = {"critical": "critique", "warning": "alerte", "info": "information"}
-SENTENCES = {
-    "expect_column_values_to_not_be_null": "« {column} » est toujours renseigné",
-    "expect_column_values_to_be_unique": "« {column} » n'a pas de doublon",
-    "expect_column_values_to_be_in_set": "« {column} » prend une des valeurs prévues",
-    "expect_column_values_to_be_between": "« {column} » est entre {min_value} et {max_value}",
-    "expect_column_value_lengths_to_be_between": "« {column} » a entre {min_value} et {max_value} caractères",
-    "expect_column_values_to_match_regex": "« {column} » a la forme {regex}",
-    "expect_column_values_to_not_match_regex": "« {column} » ne contient pas {regex}",
-    "expect_table_row_count_to_be_between": "le nombre de lignes est entre {min_value} et {max_value}",
-    "expect_column_distinct_values_to_equal_set": "« {column} » prend exactement les valeurs prévues",
-    "expect_column_mean_to_be_between": "la moyenne de « {column} » est entre {min_value} et {max_value}",
-    "expect_row_count_to_stay_close_to_previous": "le nombre de lignes reste proche de celui de la version précédente",
-    "expect_column_distribution_to_stay_close_to_previous": "la répartition de « {column} » reste proche de celle de la version précédente",
-    "expect_column_null_share_to_stay_close_to_previous": "la part de valeurs vides de « {column} » reste proche de la version précédente",
-}
-
-
-class _Any(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "…"
 
 
 def sentence(result: CheckResult) -> str:
-    """What an expectation asks, in French: its own description, a known phrase, or its name."""
-    if result.description:
-        return result.description
-    known = SENTENCES.get(result.type)
-    arguments = {k: v for k, v in result.arguments.items() if v is not None}
-    if known and "column" not in arguments:
-        known = known.replace("« {column} »", "chaque colonne")
-    if known and "max_value" not in arguments:
-        known = known.replace("entre {min_value} et {max_value}", "au moins {min_value}")
-    elif known and "min_value" not in arguments:
-        known = known.replace("entre {min_value} et {max_value}", "au plus {max_value}")
-    return known.format_map(_Any(arguments)) if known else f"{result.rule} {result.arguments}"
+    """What an expectation asks, in French: the suite's own description, or what its type and its arguments say."""
+    return result.description or sentences.sentence(result.type, result.arguments, result.sentence)
 
 
 RULES = {
@@ -90,15 +61,18 @@ def rule(name: str, results: list[CheckResult]) -> str:
         if result.rule == name:
             return NOT_MET + sentence(result)
     kind, _, rest = name.partition(":")
+    if kind in sentences.SENTENCES:  # of a suite that is not at hand: its figures are not known
+        return NOT_MET + sentences.sentence(kind, _columns(rest.partition("#")[0]))
     about, _, detail = rest.partition(":")
-    if kind in SENTENCES:  # of a suite that is not at hand: its figures are not known
-        return NOT_MET + _without_figures(SENTENCES[kind]).format_map(_Any({"column": rest}))
     found = RULES.get(f"{kind}:{detail}") or RULES.get(f"{kind}:{about}") or RULES.get(kind)
     return found.format(rest.strip() if kind == "drift" else about) if found else (NOT_MET if kind.startswith("expect_") else "") + name
 
 
-def _without_figures(sentence: str) -> str:
-    return sentence.replace("est entre {min_value} et {max_value}", "est entre les bornes prévues").replace("{regex}", "prévue")
+def _columns(names: str) -> dict[str, Any]:
+    """The columns of a rule's name as the arguments that they were."""
+    each = names.split(",") if names else []
+    pair = dict(zip(("column_A", "column_B"), each, strict=False)) if len(each) == 2 else {}
+    return {"column": names, "column_list": each} | pair if names else {}
 
 
 def reasons(report: CheckReport) -> list[str]:
@@ -120,26 +94,6 @@ def reasons(report: CheckReport) -> list[str]:
     if not report.rows["kept"]:
         lines.append("Aucune ligne ne reste après les contrôles")
     return lines
-
-
-def moment(iso: str) -> str:
-    """An ISO time as people write it: 24/11/2026 à 01:17 UTC."""
-    return f"{datetime.fromisoformat(iso).astimezone(UTC):%d/%m/%Y à %H:%M} UTC" if iso else ""
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """A figure the French way: thin spaces between thousands, a decimal comma, rounded."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value) if len(str(value)) < 200 else str(value)[:199] + "…"
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}".rstrip("0").rstrip(".")
-    return text.replace(",", "\u202f").replace(".", ",")
-
-
-def counted(count: int, words: str) -> str:
-    """`3, "ligne écartée"` -> `3 lignes écartées`. In French, nought and one are singular."""
-    return f"{number(count)} " + (" ".join(f"{word}s" for word in words.split()) if count > 1 else words)
 
 
 def render(report: CheckReport, title: str) -> str:

@@ -22,6 +22,9 @@ class CheckResult:
     level: Literal["row", "table"]
     success: bool
     description: str = ""
+    """The suite's own sentence."""
+    sentence: str = ""
+    """Of an expectation class of our own (quality/sentences.py)."""
     observed: Any = None
     checked_rows: int | None = None
     unexpected: int | None = None

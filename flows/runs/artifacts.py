@@ -9,8 +9,9 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows.errors import SocleError
 from flows.lake.datasets import DatasetVersion
-from flows.quality.docs import number, sentence
+from flows.quality.docs import sentence
 from flows.quality.results import CheckReport
+from flows.quality.words import number
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome
 from flows.steps.ingest import LoadOutcome

@@ -12,7 +12,7 @@ from prefect.exceptions import ObjectNotFound
 from flows.deployments import FLOWS, REFERENCE, describe_reference
 from flows.lake.datasets import Dataset
 from flows.lake.models import Models
-from flows.quality.docs import number
+from flows.quality.words import number
 from flows.runs.prefect_run import on_a_server
 from flows.steps import Run
 

@@ -150,7 +150,7 @@ def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None,
         previous = Dataset(run.lake, run.project.name, name).scan(before.number) if before is not None and there else None
         show = declared.personal_data == "none"
         found += evaluate_previous(prospective(rows, old, declared), previous, changes, show_values=show)
-    found = verdicts.marked(found)
+    found = verdicts.worded(verdicts.marked(found))
     return found if declared.deletes is None else _by_position(found, rows, declared)
 
 

@@ -37,7 +37,8 @@ class Shown:
 
     @classmethod
     def of(cls, kinds: Mapping[str, Sequence[str]], declared: Declared, columns: Iterable[str] = ()) -> Shown:
-        return cls(kinds, {*declared.columns, *columns}, declared.personal_data)
+        in_files = [c.source for c in declared.columns.values() if c.source]
+        return cls(kinds, {*declared.columns, *in_files, *columns}, declared.personal_data)
 
     def result(self, result: CheckResult) -> CheckResult:
         if result.type in PREVIOUS:  # sentences about figures; a value in them is between quotation marks

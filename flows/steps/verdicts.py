@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flows.privacy.masks import mask
 from flows.quality.results import CheckResult, Verdict
+from flows.quality.sentences import SENTENCES, own_sentence
 from flows.steps.parts import POSITION
 
 if TYPE_CHECKING:
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
 
 
 def marked(found: list[Evaluated]) -> list[Evaluated]:
-    """Two expectations of one type on the same columns get marks, so that a refused row names the one that refused it. A mark is made
-    of what is expected, and stays when a suite is put in another order."""
+    """Expectations of one type on the same columns get marks, so that a refused row names the one that refused it; the only critical
+    one among them keeps the plain name. A mark is made of what is expected: it stays when a suite is put in another order."""
     times = Counter(e.result.rule for e in found)
-    return [replace(e, result=replace(e.result, mark=_mark(e.result))) if times[e.result.rule] > 1 else e for e in found]
+    critical = Counter(e.result.rule for e in found if e.result.severity == "critical")
+    plain = [times[r.rule] == 1 or (r.severity == "critical" and critical[r.rule] == 1) for r in (e.result for e in found)]
+    return [e if is_plain else replace(e, result=replace(e.result, mark=_mark(e.result))) for e, is_plain in zip(found, plain, strict=True)]
+
+
+def worded(found: list[Evaluated]) -> list[Evaluated]:
+    """With the sentences that expectation classes of our own bring: pages and artifacts are written where those are not loaded."""
+    own = {kind: own_sentence(kind) for kind in {e.result.type for e in found} - SENTENCES.keys()}
+    return [replace(e, result=replace(e.result, sentence=own[e.result.type])) if own.get(e.result.type) else e for e in found]
 
 
 def _mark(result: CheckResult) -> str:

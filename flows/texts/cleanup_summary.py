@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flows.quality.docs import number
+from flows.quality.words import number
 from flows.steps import Run
 from flows.steps.maintain import MaintainOutcome
 from flows.steps.retention import DatasetCleanup, Goes

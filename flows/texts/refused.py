@@ -5,7 +5,7 @@ Places only, no row of data: whoever may see values asks `socle quarantine`.
 
 from __future__ import annotations
 
-from flows.quality.docs import counted
+from flows.quality.words import counted
 from flows.steps import Run
 from flows.steps.quarantine import RefusedRow, Survey, causes, french, survey
 

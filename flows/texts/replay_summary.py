@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.quality.docs import counted
+from flows.quality.words import counted
 from flows.steps import Run
 from flows.steps.replay import NOTHING_OPEN, SAME_RULES, Replayed
 

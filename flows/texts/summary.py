@@ -11,8 +11,9 @@ from typing import Any
 
 from flows.errors import NotFound
 from flows.lake import keys
-from flows.quality.docs import VERDICTS, counted, number, reasons, sentence
+from flows.quality.docs import VERDICTS, reasons, sentence
 from flows.quality.results import CheckReport
+from flows.quality.words import counted, number
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome
 from flows.steps.ingest import LoadOutcome

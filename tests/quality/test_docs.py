@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.quality.docs import counted, number, reasons, render, rule, sentence
+from flows.quality.docs import reasons, render, rule, sentence
 from flows.quality.results import CheckReport, CheckResult
+from flows.quality.words import counted, number
 
 EVIL = "<script>alert(1)</script>\" onmouseover='x' &lt; {{ 7*7 }} {% raw %}"
 
@@ -143,10 +144,14 @@ def test_failures_come_first_the_gravest_at_the_top():
 @pytest.mark.parametrize(
     ("kind", "arguments", "text"),
     [
-        ("expect_column_values_to_not_be_null", {"column": "id"}, "« id » est toujours renseigné"),
-        ("expect_table_row_count_to_be_between", {"min_value": 3}, "le nombre de lignes est au moins 3"),
-        ("expect_column_values_to_match_regex", {"column": "a", "regex": "^{2}$"}, "« a » a la forme ^{2}$"),
-        ("expect_column_kl_divergence", {"column": "a"}, "expect_column_kl_divergence:a {'column': 'a'}"),
+        ("expect_column_values_to_not_be_null", {"column": "id"}, "La colonne « id » ne doit pas être vide"),
+        ("expect_table_row_count_to_be_between", {"min_value": 3}, "Le nombre de lignes doit être supérieur ou égal à 3"),
+        (
+            "expect_column_values_to_match_regex",
+            {"column": "a", "regex": "^{2}$"},
+            "Les valeurs de la colonne « a » doivent avoir la forme ^{2}$",
+        ),
+        ("expect_of_somebody", {"column": "a"}, "Contrôle « expect_of_somebody » de la colonne « a »"),
     ],
 )
 def test_sentences(kind, arguments, text):
@@ -164,7 +169,7 @@ def test_a_bound_that_is_null_is_no_bound():
         ("key:id:twice in this load", "clé « id » en double"),
         ("type:age:integer", "« age » n'a pas le type déclaré"),
         ("required:id", "« id » manque"),
-        ("expect_column_values_to_not_be_null:texte", "non respecté : « texte » est toujours renseigné"),
+        ("expect_column_values_to_not_be_null:texte", "non respecté : La colonne « texte » ne doit pas être vide"),
         ("autre", "autre"),
     ],
 )

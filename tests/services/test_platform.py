@@ -60,7 +60,7 @@ def test_a_refused_load_ends_as_failed_and_says_why(platform: Platform) -> None:
     platform.write_rows(90, ("sans-texte", "", "paie"))
     run = platform.wait(platform.trigger("ingest/essai", {"project": "essai", "dataset": "demandes"}))
     assert run["state_type"] == "FAILED"
-    assert run["state"]["message"].startswith("demandes refusé – Non satisfait : « texte » est toujours renseigné")
+    assert run["state"]["message"].startswith("demandes refusé – Non satisfait : La colonne « texte » ne doit pas être vide")
     text = platform.artifacts("donnees-essai-demandes")[0]["data"]
     assert re.search(r"\*\*refusé\*\*, la version \d+ est servie", text)
     assert "**À faire**" in text

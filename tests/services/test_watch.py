@@ -106,7 +106,7 @@ def test_a_failed_run_is_told_by_every_way(watched: Platform, receivers: Receive
     for inbox in (receivers.mattermost, receivers.matrix, receivers.mail):
         text = inbox.wait_for("Échec : ingest, projet essai")
         assert "L'exécution « ingest » du projet « Demandes » (essai) a échoué." in text
-        assert "Raison : demandes refusé – Non satisfait : « texte » est toujours renseigné" in text and "À faire : " in text
+        assert "Raison : demandes refusé – Non satisfait : La colonne « texte » ne doit pas être vide" in text and "À faire : " in text
         assert f"https://socle.example/runs/flow-run/{run}" in text and "docs/ops/run-failed.md" in text
         assert "sans-texte" not in text, "no row leaves the platform"
     watched.write_rows(90)

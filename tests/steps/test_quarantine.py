@@ -165,7 +165,7 @@ def test_why_a_row_was_refused_says_what_is_wrong_and_not_what_should_be(data, s
     data(csv_text([("d1", "un", "paie"), ("d2", "", "contrat"), ("d3", "trois", "contrat")]))
     load()
     _, rows = out()
-    assert [r["__pourquoi_ecartee"] for r in rows] == ["« texte » manque", "non respecté : « theme » prend une des valeurs prévues"]
+    assert [r["__pourquoi_ecartee"] for r in rows] == ["« texte » manque", "non respecté : La colonne « theme » doit prendre une des valeurs prévues"]
 
 
 def test_a_file_that_an_earlier_socle_exported_is_read_back(data, load, out, back, served) -> None:
