@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     """How many times its own size that may be."""
     unpack_max_files: int = Field(100_000, gt=0)
     """Files in one archive, those in archives inside it counted."""
+    workbook_timeout_s: float = Field(1800.0, gt=0)
+    """Longest time for one look through a workbook, from its opening to its last row: few bytes can say that there are many cells."""
     csv_max_record_mb: float = Field(64.0, gt=0)
     """Longest record of a CSV file; a longer one is refused, and so is a quote that is not closed within as much."""
     batch_rows: int = Field(20_000, gt=0)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 BATCH_CELLS = 2_000_000
+BATCH_CHARS = 64_000_000
+"""Of one frame: a cell may refer to a text that is long, and a million cells to the same."""
 NAMELESS = 0.5
 """Part of the first rows that have a value right of the header, from which on it is a column, not a remark."""
 
@@ -219,7 +221,7 @@ def _frames(rows: Iterator[Row], columns: _Columns, settings: Settings, name: st
     outside = sorted(set(range(width)) - set(positions))
     size = max(1, min(settings.batch_rows, BATCH_CELLS // len(positions)))
     lists: list[list[str | None]] = [[] for _ in positions]
-    numbers, schema = list[int](), dict.fromkeys(columns.names, pl.String)
+    chars, numbers, schema = 0, list[int](), dict.fromkeys(columns.names, pl.String)
 
     def frame() -> pl.DataFrame:
         try:
@@ -230,19 +232,23 @@ def _frames(rows: Iterator[Row], columns: _Columns, settings: Settings, name: st
 
     for number, row in enumerate(rows, 1):
         cells = row.cells
+        length = sum(map(len, filter(None, cells)))
+        if length > BATCH_CHARS:
+            raise SourceRefused(f"{name}: row {row.number + 1} of its sheet holds more than {BATCH_CHARS / 1e6:.0f} million characters")
         if len(cells) > width or (outside and any(cells[i] is not None for i in outside if i < len(cells))):
             beyond = [i for i, c in enumerate(cells) if c is not None and (i >= width or i in outside)]
             if beyond:
                 raw = "\t".join(c or "" for c in cells)
                 yield BadRow(f"excel:cells:a value in column {column_name(beyond[0])}, which has no name", number, raw, row.number + 1)
                 continue
+        chars += length
         numbers.append(number)
         count = len(cells)
         for target, position in zip(lists, positions, strict=True):
             target.append(cells[position] if position < count else None)
-        if len(numbers) >= size:
+        if len(numbers) >= size or chars >= BATCH_CHARS:
             yield frame()
-            numbers, lists = [], [[] for _ in positions]
+            chars, numbers, lists = 0, [], [[] for _ in positions]
     if numbers:
         yield frame()
 

@@ -57,7 +57,9 @@ class Ods(ZippedWorkbook):
                     if row.filled:
                         if number + repeated > MAX_ROWS:
                             raise damaged(self.path, self.name, ValueError(f"the sheet {sheet.name!r} has more than {MAX_ROWS} rows"))
-                        yield from (row._replace(number=number + i) for i in range(repeated))
+                        for i in range(repeated):
+                            self.clock.check()
+                            yield row._replace(number=number + i)
                     number += repeated
                 done(e)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flows.errors import ConfigurationError
-from flows.formats.sheets.base import Merge, Row, Sheet
+from flows.errors import ConfigurationError, SourceRefused
+from flows.formats.sheets.base import Clock, Merge, Row, Sheet
 from flows.formats.sheets.values import BOOLEAN, EMPTY, ERROR, ERRORS, TEXT, converter
 from flows.formats.unpacking import damaged, encrypted
 from flows.settings import Settings
@@ -20,7 +20,7 @@ class Xls:
     def __init__(self, path: Path, name: str, settings: Settings) -> None:
         import xlrd
 
-        self.path, self.name = path, name
+        self.path, self.name, self.clock = path, name, Clock(path, name, settings)
         size_mb = path.stat().st_size / 1e6
         if size_mb > settings.max_record_mb:
             raise ConfigurationError(
@@ -31,14 +31,30 @@ class Xls:
         try:
             self.book = xlrd.open_workbook(str(path), on_demand=True, formatting_info=True, ragged_rows=True, logfile=io.StringIO())
             self.sheets = [Sheet(n, self.book._sheet_visibility[i] != 0, i) for i, n in enumerate(self.book.sheet_names())]
+            self._timed(self.book)
+        except SourceRefused:
+            raise
         except Exception as error:  # xlrd asserts, unpacks and indexes whatever damaged bytes say
             if "encrypted" in str(error).lower():
                 raise encrypted(path, name) from None
             raise damaged(path, name, error) from None
 
+    def _timed(self, book: Any) -> None:
+        """xlrd reads a sheet as a whole, record by record: it is stopped between two of them."""
+        record = book.get_record_parts
+
+        def checked() -> Any:
+            self.clock.check()
+            return record()
+
+        book.get_record_parts = checked
+        self.clock.check()
+
     def _sheet(self, sheet: Sheet) -> Any:
         try:
             return self.book.sheet_by_index(sheet.part)
+        except SourceRefused:
+            raise
         except Exception as error:
             raise damaged(self.path, self.name, error) from None
 
@@ -50,6 +66,7 @@ class Xls:
             except Exception as error:
                 raise damaged(self.path, self.name, error) from None
             if row.filled:
+                self.clock.check()
                 yield row
 
     def _row(self, found: Any, number: int) -> Row:

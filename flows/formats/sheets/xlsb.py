@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.formats.sheets.base import MAX_COLUMNS, MAX_ROWS, Merge, Row, Sheet
+from flows.formats.sheets.base import MAX_COLUMNS, MAX_MERGES, MAX_ROWS, Merge, Row, Sheet
 from flows.formats.sheets.values import (
     BOOLEAN,
     BUILTIN,
@@ -19,8 +19,8 @@ from flows.formats.sheets.values import (
     converter,
     number_text,
 )
-from flows.formats.sheets.xlsx import OBJECT_BYTES, ZippedWorkbook, too_many_texts
-from flows.formats.unpacking import ZipPart, damaged
+from flows.formats.sheets.xlsx import OBJECT_BYTES, TimedPart, ZippedWorkbook, too_many_texts
+from flows.formats.unpacking import damaged
 from flows.settings import Settings
 
 ROW, BLANK, RK, CELL_ERROR, BOOL, REAL, INLINE, SHARED, F_TEXT, F_NUMBER, F_BOOL, F_ERROR, RICH = *range(12), 62
@@ -116,6 +116,7 @@ class Xlsb(ZippedWorkbook):
         number, hidden, cells, kinds = -1, False, list[str | None](), list[str]()
         for record, data in self._records(str(sheet.part)):
             if record == ROW:
+                self.clock.check()
                 if any(c is not None for c in cells):
                     yield Row(number, cells, kinds, hidden)
                 following, cells, kinds = int.from_bytes(data[:4], "little"), [], []
@@ -156,10 +157,12 @@ class Xlsb(ZippedWorkbook):
             if record == MERGE and len(data) >= 16:
                 top, bottom, left, right = struct.unpack_from("<4I", data)
                 found.append((top, left, bottom, right))
+                if len(found) > MAX_MERGES:
+                    raise damaged(self.path, self.name, ValueError(f"more than {MAX_MERGES} groups of cells are merged"))
         return found
 
 
-def _more(source: ZipPart, data: bytes, size: int) -> bytes:
+def _more(source: TimedPart, data: bytes, size: int) -> bytes:
     parts, length = [data], len(data)
     while length < size and (piece := source.read()):
         parts.append(piece)

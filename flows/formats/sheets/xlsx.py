@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import SourceRefused
-from flows.formats.sheets.base import MAX_COLUMNS, MAX_ROWS, Merge, Row, Sheet
+from flows.formats.sheets.base import MAX_COLUMNS, MAX_MERGES, MAX_ROWS, Clock, Merge, Row, Sheet
 from flows.formats.sheets.values import (
     BOOLEAN,
     BUILTIN,
@@ -42,13 +42,14 @@ class ZippedWorkbook:
 
     def __init__(self, path: Path, name: str, settings: Settings) -> None:
         self.path, self.name, self.settings = path, name, settings
+        self.clock = Clock(path, name, settings)
         self.zip = open_zip(path, name, Budget(path, name, settings))
         self.entries: dict[str, zipfile.ZipInfo] = {e.filename.replace("\\", "/").lstrip("/").lower(): e for e in self.zip.infolist()}
 
-    def part(self, name: str) -> ZipPart | None:
+    def part(self, name: str) -> TimedPart | None:
         entry = self.entries.get(name.lower().lstrip("/"))
         budget = Budget(self.path, self.name, self.settings)
-        return None if entry is None else ZipPart(self.zip, entry, self.path, self.name, budget)
+        return None if entry is None else TimedPart(ZipPart(self.zip, entry, self.path, self.name, budget), self.clock)
 
     def small_part(self, name: str, limit_mb: int = 64) -> bytes:
         """A whole part, for those that describe the others; nothing if there is none."""
@@ -76,6 +77,15 @@ class ZippedWorkbook:
 
     def close(self) -> None:
         self.zip.close()
+
+
+class TimedPart:
+    def __init__(self, part: ZipPart, clock: Clock) -> None:
+        self.part, self.clock = part, clock
+
+    def read(self, size: int = -1) -> bytes:
+        self.clock.check()
+        return self.part.read(size)
 
 
 class Bytes:
@@ -152,6 +162,7 @@ class Xlsx(ZippedWorkbook):
             row = self._row(element, number, read, tags)
             done(element)
             if row.filled:
+                self.clock.check()
                 yield row
 
     def _row(self, element: Any, number: int, read: Callable[..., tuple[str | None, str]], tags: tuple[str, str, str]) -> Row:
@@ -211,6 +222,8 @@ class Xlsx(ZippedWorkbook):
             found += [
                 (int(m[2]) - 1, column_number(m[1].decode()), int(m[4]) - 1, column_number(m[3].decode())) for m in MERGE.finditer(piece)
             ]
+            if len(found) > MAX_MERGES:
+                raise damaged(self.path, self.name, ValueError(f"more than {MAX_MERGES} groups of cells are merged"))
             rest = piece[piece.rfind(b"<") :][-500:] if b"<" in piece else b""
         return found
 
