@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
 
 COLUMNS = {
     "id": "integer",
@@ -50,37 +55,58 @@ SUITE = [
 ]
 
 
-def write_csv(path: Path, rows: int = ROWS, *, french: bool = False, every_wrong: int = 0) -> Path:
-    """`french`: cp1252, semicolons, decimal commas. `every_wrong`: one row in so many has a text where its amount should be."""
+def pieces(rows: int) -> Iterator[pl.DataFrame]:
+    """The table, a million rows at a time."""
     import numpy as np
     import polars as pl
 
     generator = np.random.default_rng(1)
     words = pl.Series(["Restauration", "Boucherie, charcuterie", "Épicerie", "Découpe de viande"])
     towns = pl.Series([f"Commune numéro {i}" for i in range(5000)])
+    for start in range(0, rows, PIECE):
+        n = min(PIECE, rows - start)
+        town = generator.integers(0, 5000, n)
+        yield pl.DataFrame(
+            {
+                "id": np.arange(start, start + n),
+                "siret": generator.integers(10**13, 10**14, n).astype(str),
+                "montant": np.round(generator.normal(1000, 300, n), 2),
+                "jour": (np.datetime64("2020-01-01") + generator.integers(0, 1000, n)).astype("datetime64[D]"),
+                "libelle": words.gather(generator.integers(0, 4, n)),
+                "commune": towns.gather(town),
+                "code_postal": pl.Series(town).cast(pl.String).str.zfill(5),
+                "actif": generator.integers(0, 2, n).astype(bool),
+            }
+        )
+
+
+def write_parquet(path: Path, rows: int) -> Path:
+    import pyarrow.parquet as pq
+
+    writer = None
+    for piece in pieces(rows):
+        table = piece.to_arrow()
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    return path
+
+
+def write_csv(path: Path, rows: int = ROWS, *, french: bool = False, every_wrong: int = 0) -> Path:
+    """`french`: cp1252, semicolons, decimal commas. `every_wrong`: one row in so many has a text where its amount should be."""
+    import polars as pl
+
     with path.open("wb") as out:
-        for start in range(0, rows, PIECE):
-            n = min(PIECE, rows - start)
-            town = generator.integers(0, 5000, n)
-            frame = pl.DataFrame(
-                {
-                    "id": np.arange(start, start + n),
-                    "siret": generator.integers(10**13, 10**14, n).astype(str),
-                    "montant": np.round(generator.normal(1000, 300, n), 2),
-                    "jour": (np.datetime64("2020-01-01") + generator.integers(0, 1000, n)).astype("datetime64[D]"),
-                    "libelle": words.gather(generator.integers(0, 4, n)),
-                    "commune": towns.gather(town),
-                    "code_postal": pl.Series(town).cast(pl.String).str.zfill(5),
-                    "actif": generator.integers(0, 2, n).astype(bool),
-                }
-            ).with_columns(pl.col("montant").cast(pl.String))
+        for number, piece in enumerate(pieces(rows)):
+            frame = piece.with_columns(pl.col("montant").cast(pl.String))
             if every_wrong:
                 frame = frame.with_columns(
                     pl.when(pl.col("id") % every_wrong == every_wrong - 1).then(pl.lit("néant")).otherwise("montant").alias("montant")
                 )
             if french:
                 frame = frame.with_columns(pl.col("montant").str.replace(".", ",", literal=True))
-            text = frame.write_csv(include_header=start == 0, separator=";" if french else ",")
+            text = frame.write_csv(include_header=number == 0, separator=";" if french else ",")
             out.write(text.encode("cp1252" if french else "utf-8"))
     return path
 

@@ -7,7 +7,6 @@ batch; those that look at several rows at once (uniqueness, order) and table exp
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -199,9 +198,14 @@ def _shown(value: Any) -> str:
 
 
 def _import() -> Any:
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # no call home
+    from flows.quality.gx_import import import_great_expectations
+
     with _quiet():
-        import great_expectations
+        great_expectations = import_great_expectations()
+
+        from flows.quality import french
+
+        french.register()
     return great_expectations
 
 

@@ -43,8 +43,18 @@ def column(name: str, values: list[Any]) -> pl.Series:
 
 def facts(answer: Any) -> Any:
     """What a user sees, numbers to 9 digits; which of its exceptions made it fail is not compared."""
-    plain = json.loads(json.dumps(answer.to_json_dict(), default=str), parse_float=lambda x: f"{float(x):.9g}", parse_int=lambda x: f"{float(x):.9g}")
-    keys = ("observed_value", "element_count", "unexpected_count", "unexpected_percent", "unexpected_list", "unexpected_index_list", "details")
+    plain = json.loads(
+        json.dumps(answer.to_json_dict(), default=str), parse_float=lambda x: f"{float(x):.9g}", parse_int=lambda x: f"{float(x):.9g}"
+    )
+    keys = (
+        "observed_value",
+        "element_count",
+        "unexpected_count",
+        "unexpected_percent",
+        "unexpected_list",
+        "unexpected_index_list",
+        "details",
+    )
     return plain["success"], {k: v for k, v in (plain["result"] or {}).items() if k in keys}
 
 
@@ -70,11 +80,13 @@ def test_same_answers_as_on_pandas(path: Path) -> None:
                 expectation = kind(**arguments)
             except (ExpectationNotFoundError, ValueError):  # pydantic's errors are ValueErrors
                 continue
-            if not data or not set(named) <= set(data) or " y" in f" {arguments.get('row_condition')}" and "y" not in data:
+            if not data or not set(named) <= set(data) or (" y" in f" {arguments.get('row_condition')}" and "y" not in data):
                 continue
             on_polars = validate(pl.DataFrame([column(k, v) for k, v in data.items()]), [expectation], "COMPLETE", context=context)[0]
             try:
-                on_pandas = facts(whole.get_batch(batch_parameters={"dataframe": pd.DataFrame(data)}).validate(expectation, result_format="COMPLETE"))
+                on_pandas = facts(
+                    whole.get_batch(batch_parameters={"dataframe": pd.DataFrame(data)}).validate(expectation, result_format="COMPLETE")
+                )
             except Exception:  # Great Expectations lets some through
                 on_pandas = (False, {})
             assert facts(on_polars) == on_pandas, (title, arguments)

@@ -99,7 +99,9 @@ def _facts(answer: Any) -> Any:
     for key in ("observed_value",):
         if isinstance(result.get(key), float):
             result[key] = round(result[key], 9) if math.isfinite(result[key]) else str(result[key])
-    if any("None" in repr(c["value"]) for c in result.get("partial_unexpected_counts", [])):  # pandas counts each missing value as another one
+    if any(
+        "None" in repr(c["value"]) for c in result.get("partial_unexpected_counts", [])
+    ):  # pandas counts each missing value as another one
         del result["partial_unexpected_counts"]
     return plain["success"], {k: v for k, v in result.items() if v == v}, "raised" if _raised(plain["exception_info"]) else ""
 
@@ -121,6 +123,21 @@ def test_random_tables(rows: list[tuple[Any, ...]]) -> None:
 def test_small_tables(rows: list[tuple[Any, ...]]) -> None:
     for (kind, arguments), polars, pandas in zip(ASKED, *_both(rows), strict=True):
         assert _facts(polars) == _facts(pandas), (kind, arguments)
+
+
+@given(TABLES)
+@settings(max_examples=10, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+def test_little_memory_changes_no_answer(rows: list[tuple[Any, ...]]) -> None:
+    """Equal values are then looked for in as many passes as there are rows."""
+    from flows.quality.gx_polars import validate
+
+    several = ("unique", "distinct")
+    asked = [expectations._implementation(kind)(**arguments) for kind, arguments in ASKED if any(s in kind for s in several)]
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    with expectations._quiet():
+        enough, little = (validate(frame, asked, SHAPE, context=_context(), memory=memory) for memory in (1 << 30, 50))
+    for one, other in zip(enough, little, strict=True):
+        assert _facts(one) == _facts(other)
 
 
 def test_a_suite_with_polars_forms_alone_never_converts_to_pandas() -> None:

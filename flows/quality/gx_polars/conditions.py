@@ -53,7 +53,7 @@ def length_between(call: Call) -> pl.Expr:
 
 def length_equals(call: Call) -> pl.Expr:
     length = call.arguments.get("value")
-    if call.kind != pl.String or not isinstance(length, int):
+    if call.kind != pl.String or not isinstance(length, int | float):
         raise Pandas
     return pl.col(call.column).str.len_chars() == length
 
