@@ -11,7 +11,7 @@ from flows.contract.conform import TEXT, conform, origins, own_name, refused_row
 from flows.contract.conventions import conflicts, find_conventions, merged
 from flows.contract.convert import convert, has_decimal_comma, strict
 from flows.contract.drift import Drift, drift, settle
-from flows.contract.familiar import familiar
+from flows.contract.familiar import familiar, strangers
 from flows.contract.propose import Proposal, propose
 from flows.contract.types import FILE, ROW, arrow_schema, as_text, frame_of_records, polars_type
 
@@ -39,5 +39,6 @@ __all__ = [
     "refused_rows",
     "required_columns",
     "settle",
+    "strangers",
     "strict",
 ]

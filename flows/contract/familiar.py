@@ -22,28 +22,40 @@ DIGITS = r"^-?[0-9]+$"
 def familiar(dataset: Dataset, kept: Mapping[str, Convention], sample: pl.DataFrame) -> bool:
     """Every column is there, every value can be read as is kept, and what is kept leaves nothing open: a closer look would find no
     more."""
-    there = origins(dataset, sample.columns)
-    if len(there) < len(dataset.columns):
-        return False
-    for name, own in there.items():
-        column = dataset.columns[name]
-        if column.type != "string" and not _is_read(sample[own], column, kept.get(name, {})):
-            return False
-    return True
+    return not strangers(dataset, kept, sample).any()
 
 
-def _is_read(values: pl.Series, column: Column, kept: Convention) -> bool:
+def strangers(dataset: Dataset, kept: Mapping[str, Convention], rows: pl.DataFrame) -> pl.Series:
+    """For each row whether it alone would not be familiar: some rows of a file are familiar if none of them is a stranger."""
     import polars as pl
 
-    if values.dtype != pl.String:
-        return True
+    none = pl.Series([False]).new_from_index(0, rows.height)
+    there = origins(dataset, rows.columns)
+    if len(there) < len(dataset.columns):
+        return ~none
+    found = none
+    for name, own in there.items():
+        column = dataset.columns[name]
+        if column.type == "string" or rows.schema[own] != pl.String:
+            continue
+        unread = _unread(rows[own], column, kept.get(name, {}))
+        if unread is None:
+            return ~none
+        found = found | unread if unread.any() else found
+    return found
+
+
+def _unread(values: pl.Series, column: Column, kept: Convention) -> pl.Series | None:
+    """Whether a closer look at the value is needed; None if at all of them."""
+    import polars as pl
+
     needed = DECIDED.get(column.type)
     if needed is None or (needed and not needed & set(kept)):
-        return False
-    if column.type == "integer" and not values.str.contains(DIGITS).all():
-        return False
+        return None
     reading = settled(column, kept)
     unread = read(values, reading).is_null() & values.is_not_null()
-    if not unread.any():
-        return True
-    return not values.filter(unread).alias("v").to_frame().select(has_value(pl.col("v"), pl.String(), reading).any()).item()
+    if unread.any():
+        unread &= values.alias("v").to_frame().select(has_value(pl.col("v"), pl.String(), reading)).to_series().fill_null(False)
+    if column.type == "integer":
+        unread |= ~values.str.contains(DIGITS).fill_null(True)
+    return unread

@@ -8,7 +8,7 @@ project/formats.py, an entry in FORMATS, its marks in `recognise.py`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from flows.settings import Settings
 
 if TYPE_CHECKING:
     from flows.formats.archives import Members
+    from flows.formats.csv import Bunch
     from flows.formats.places import Place
 
 FORMATS = {
@@ -64,6 +65,13 @@ def mark(path: Path, how: Format, settings: Settings) -> object | None:
     from flows.formats.csv import mark as of_csv
 
     return of_csv(path, how, settings)
+
+
+def together(paths: Sequence[Path], how: CsvFormat, marks: Collection[Any], settings: Settings) -> Bunch | None:
+    """The rows of the first few files, as many as have one of these marks; None where not even the first one has."""
+    from flows.formats.csv import together as of_csv
+
+    return of_csv(paths, how, marks, settings)
 
 
 def read(path: Path, name: str, how: Format, settings: Settings) -> Iterator[Any]:
@@ -115,4 +123,5 @@ __all__ = [
     "mark",
     "members",
     "read",
+    "together",
 ]

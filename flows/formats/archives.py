@@ -20,7 +20,7 @@ from typing import Any
 from flows.errors import ConfigurationError, Refused, SourceRefused, SystemFailure
 from flows.findings import Finding
 from flows.formats.base import Member
-from flows.formats.recognise import ARCHIVES, by_content
+from flows.formats.recognise import ARCHIVES, by_marks
 from flows.formats.tars import open_tar, tar_files
 from flows.formats.unpacking import CHUNK, Budget, damaged, open_zip, pieces
 from flows.settings import Settings
@@ -243,7 +243,7 @@ class Members:
 def _kind(path: Path, name: str) -> str | None:
     """Of an archive; None for any other file, whatever it is: refusing it is recognise's business."""
     try:
-        kind = by_content(path, name)
+        kind = by_marks(path, name)
     except SourceRefused:
         return None
     return kind if kind in (*ARCHIVES.values(), "tar") else None

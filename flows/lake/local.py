@@ -6,9 +6,10 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
@@ -45,43 +46,70 @@ class LocalObjects:
             self._write(key, lambda out: _copy(source, out, progress))
 
     def adopt(self, key: str, path: Path, progress: Progress | None = None) -> None:
-        def link(temporary: Path) -> bool:
-            try:
-                os.link(path, temporary)
-            except OSError:  # another file system, or one without links
-                return False
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            return True
-
         target = self._path(key)
         with _storage_errors(target):
             self._prepare(target)
-            temporary = target.with_name(TEMPORARY + uuid.uuid4().hex)
+            temporary = _beside(target)
             try:
-                if not link(temporary):
+                if not _linked(path, temporary):
                     return self.put_file(key, path, progress)
+                _sync(temporary)
                 temporary.replace(target)
                 if progress:
                     progress(path.stat().st_size)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync_folder(target.parent)
+            _sync(target.parent)
+
+    def put_all(self, files: Sequence[tuple[str, Path]], *, given: bool = False) -> None:
+        """What waits for the disk is done together: all files are written, then each is synced, and their folder once."""
+
+        def write(path: Path, temporary: Path) -> None:
+            if not (given and _linked(path, temporary)):
+                shutil.copyfile(path, temporary)
+
+        with self._staged([(key, partial(write, path)) for key, path in files]) as staged:
+            for temporary, target in staged:
+                temporary.replace(target)
+
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> list[bool]:
+        def write(data: bytes, temporary: Path) -> None:
+            temporary.write_bytes(data)
+
+        with self._staged([(key, partial(write, data)) for key, data in objects]) as staged:
+            return [_is_first(temporary, target) for temporary, target in staged]
+
+    @contextmanager
+    def _staged(self, objects: Sequence[tuple[str, Callable[[Path], None]]]) -> Iterator[list[tuple[Path, Path]]]:
+        """(temporary file, its place) of each, written and synced; the folders are synced once the files are in their places."""
+        places = [(_beside(target), target) for target in (self._path(key) for key, _ in objects)]
+        folders = {target.parent: target for _, target in places}
+        with _storage_errors(self.folder):
+            try:
+                for target in folders.values():
+                    self._prepare(target)
+                for (temporary, _), (_, write) in zip(places, objects, strict=True):
+                    write(temporary)
+                for temporary, _ in places:
+                    _sync(temporary)
+                yield places
+            finally:
+                for temporary, _ in places:
+                    temporary.unlink(missing_ok=True)
+            for folder in folders:
+                _sync(folder)
 
     def create(self, key: str, data: bytes) -> bool:
         target = self._path(key)
         with _storage_errors(target):
             temporary = self._temporary(target, lambda out: out.write(data))
             try:
-                os.link(temporary, target)  # unlike a rename, fails if the target exists: this decides the race
-            except FileExistsError:
-                if not target.is_file():
-                    raise
-                return False
+                created = _is_first(temporary, target)
             finally:
                 temporary.unlink()
-            _sync_folder(target.parent)
-        return True
+            if created:
+                _sync(target.parent)
+        return created
 
     def get(self, key: str) -> bytes:
         with _storage_errors(self._path(key), key):
@@ -143,7 +171,7 @@ class LocalObjects:
                 temporary.replace(target)
             finally:
                 temporary.unlink(missing_ok=True)
-            _sync_folder(target.parent)
+            _sync(target.parent)
 
     def _prepare(self, target: Path) -> None:
         if not self.folder.is_dir():
@@ -152,7 +180,7 @@ class LocalObjects:
 
     def _temporary(self, target: Path, fill: Callable[[BinaryIO], object]) -> Path:
         self._prepare(target)
-        temporary = target.with_name(TEMPORARY + uuid.uuid4().hex)
+        temporary = _beside(target)
         try:
             with temporary.open("wb") as out:
                 fill(out)
@@ -162,6 +190,29 @@ class LocalObjects:
             temporary.unlink(missing_ok=True)
             raise
         return temporary
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(TEMPORARY + uuid.uuid4().hex)
+
+
+def _linked(path: Path, temporary: Path) -> bool:
+    try:
+        os.link(path, temporary)
+    except OSError:  # another file system, or one without links
+        return False
+    return True
+
+
+def _is_first(temporary: Path, target: Path) -> bool:
+    """Give it its place, unless there is something: unlike a rename, a link fails then, and this decides the race."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        if not target.is_file():
+            raise
+        return False
+    return True
 
 
 def _copy(source: BinaryIO, out: BinaryIO, progress: Progress | None) -> None:
@@ -179,8 +230,9 @@ def _refuse_unreadable(error: OSError) -> None:
         raise StorageError(f"the lake's folder cannot be read: {error.strerror}", where=str(error.filename), hint="check its permissions")
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """A file's bytes, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -7,7 +7,7 @@ object only if there is none, and says who won.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +52,12 @@ class Objects(Protocol):
 
     def create(self, key: str, data: bytes) -> bool:
         """Write only if there is none. False: somebody (or an earlier attempt of ours) was first."""
+
+    def put_all(self, files: Sequence[tuple[str, Path]], *, given: bool = False) -> None:
+        """`put_file`, or `adopt` if they are given, of many little files: all of them are there when it returns."""
+
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """`create` of many little objects."""
 
     def get(self, key: str) -> bytes: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -53,6 +54,18 @@ class RawStore:
         sidecar = _sidecar(file)
         if not self.objects.create(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar)) and self.withdrawn(file.sha256):
             self.objects.put(keys.raw_sidecar(self.dataset, file.sha256), _json(sidecar))  # its bytes are there again
+
+    def keep_all(self, files: Sequence[RawFile], *, given: bool = False) -> None:
+        """`keep` of many little files, most of which are new: nothing is asked about those, and what waits for a disk or a network
+        is done together."""
+        if self.deferred:
+            return
+        once = list({file.sha256: file for file in reversed(files)}.values())[::-1]
+        self.objects.put_all([(keys.raw(self.dataset, f.sha256), _there(f)) for f in once], given=given)
+        made = self.objects.create_all([(keys.raw_sidecar(self.dataset, f.sha256), _json(_sidecar(f))) for f in once])
+        for file, is_new in zip(once, made, strict=True):
+            if not is_new:
+                self.keep(file, given=given)
 
     def withdraw(self, file: RawFile, erasure: str) -> None:
         """Bytes that hold rows of a person who was erased are not kept; the sidecar stays and says so."""
@@ -138,6 +151,11 @@ class RawStore:
 
     def note(self, name: str, notes: dict[str, Any]) -> None:
         self.objects.put(keys.raw_pin(self.dataset, f"notes-{name}"), _json(notes))
+
+
+def _there(file: RawFile) -> Path:
+    assert file.path is not None
+    return file.path
 
 
 def _sidecar(file: RawFile) -> dict[str, object]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from flows.settings import Settings
 NOT_S3 = "the S3 service gave an answer that is not S3's"
 ONE_PART = 5 << 20  # bytes: up to this size the client uploads in one request
 PAGE = 1000  # keys in one LIST, the most that S3 gives
+AT_ONCE = 4  # requests for many little objects, of one caller
 BUSY = [500, 502, 503, 504]
 MANY = 10_000  # attempts: time ends them
 CUTS = 4  # of one download, with not a byte in between
@@ -194,6 +196,14 @@ class S3Objects:
                         raise
                     time.sleep(0.05 * 2**attempt)  # two creates at the same instant: ask again who won
             raise StorageError(f"the S3 service did not decide who creates {key!r}", where=self._place(key))
+
+    def put_all(self, files: Sequence[tuple[str, Path]], *, given: bool = False) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda file: self.put_file(*file), files))
+
+    def create_all(self, objects: Sequence[tuple[str, bytes]]) -> list[bool]:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda each: self.create(*each), objects))
 
     def get(self, key: str) -> bytes:
         return b"".join(self.stream(key))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,12 +19,15 @@ from flows import contract, formats, progress
 from flows.contract import FILE, ROW
 from flows.errors import Refused
 from flows.findings import Finding
-from flows.formats import RECORD_FORMATS, BadRow
+from flows.formats import RECORD_FORMATS, BadRow, Member
+from flows.formats.csv import LITTLE
 from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile, RawStore
 from flows.project import Format
 from flows.project.formats import CsvFormat, ParquetFormat
+from flows.sources import Source
 from flows.steps import Run, corrections, fast, refused, work_disk
+from flows.steps.bunches import Ahead, Bunches
 from flows.steps.doubles import refuse_doubles
 from flows.steps.identity import LeftOut
 from flows.steps.parts import Part, PartWriter
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 KEPT_AT_ONCE = 4  # raw files: each waits for a disk or a network
+KEPT_TOGETHER = 64  # little ones
 
 
 @dataclass(frozen=True)
@@ -63,39 +67,63 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
     source, raw = source_of(run, plan.name, plan.current)
     left_out = LeftOut(erasures(run, plan.name), run.project.datasets[plan.name])
     given = run.project.datasets[plan.name].source.type == "file"  # its copies are written once
-    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw, given) as keep:
-        loader = _Loader(run, plan, left_out, advance)
+    with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw, given, len(plan.files or [])) as keep:
+        loader = Loader(run, plan, left_out, advance)
         if run.project.datasets[plan.name].source.type == "datasets":
             for file in plan.files or []:
                 keep(file)
             loader.join(plan.files or [])
             return loader.finish()
-        for file in plan.files or []:
-            assert file.path is not None
-            if not left_out:
-                keep(file)
+        if not left_out:
+            loader.load(_kept(plan.files or [], source, run.work, keep))
+            return loader.finish()
+        for file in plan.files or []:  # what is kept of it depends on the rows that it holds
             gone = loader.erased
-            loader.load(file, source.unpack(file.path, run.work))
+            loader.load(_kept([file], source, run.work, lambda file: None))
             if loader.erased > gone:
                 raw.withdraw(file, "later load")
-            elif left_out:
+            else:
                 keep(file)
         return loader.finish()
 
 
+def _kept(files: Iterable[RawFile], source: Source, folder: Path, keep: Callable[[RawFile], None]) -> Iterator[tuple[RawFile, Path]]:
+    for file in files:
+        assert file.path is not None
+        keep(file)
+        yield file, source.unpack(file.path, folder)
+
+
 @contextmanager
-def _keeping(raw: RawStore, given: bool) -> Iterator[Any]:
-    """Raw bytes go to the lake while they are read. At the end they are all there, whatever came of reading them."""
+def _keeping(raw: RawStore, given: bool, count: int) -> Iterator[Callable[[RawFile], None]]:
+    """Raw bytes go to the lake while they are read, little files several at a time. At the end they are all there, whatever came of
+    reading them. `count`: of the files."""
+    together = KEPT_TOGETHER if count > KEPT_TOGETHER else 1
     with ThreadPoolExecutor(KEPT_AT_ONCE) as pool:
-        waiting: list[Future[None]] = []
+        started, little = list[Future[None]](), list[RawFile]()
+
+        def keep_little() -> None:
+            started.append(pool.submit(raw.keep_all, list(little), given=given))
+            little.clear()
+
+        def keep(file: RawFile) -> None:
+            if file.size > LITTLE:
+                started.append(pool.submit(raw.keep, file, given=given))
+                return
+            little.append(file)
+            if len(little) == together:
+                keep_little()
+
         try:
-            yield lambda file: waiting.append(pool.submit(raw.keep, file, given=given))
+            yield keep
         finally:
-            for each in waiting:
+            if little:
+                keep_little()
+            for each in started:
                 each.result()
 
 
-class _Loader:
+class Loader:
     """The files of one load, one after the other."""
 
     def __init__(self, run: Run, plan: DatasetPlan, left_out: LeftOut, advance: progress.Advance) -> None:
@@ -116,17 +144,28 @@ class _Loader:
         self.read, self.erased, self.extra = 0, 0, list[str]()
         self.members: dict[str, tuple[Path, Format]] = {}
 
-    def load(self, file: RawFile, path: Path) -> None:
-        members = formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings)
-        for member in members:
-            how = self.reading.format_of(member.path, member.name)
-            if self.numbers_stay:
-                self.members[member.name] = (member.path, how)
-            self.of_file = self.corrections.of(file, member.name)
-            if not self._fast(member.path, member.name, how):
-                self._slow(member.path, member.name, how)
-                self._add_corrected()
-        self.reading.findings += members.findings()
+    def load(self, files: Iterable[tuple[RawFile, Path]]) -> None:
+        ahead, bunches = Ahead(self._members(files)), Bunches(self)
+        while (item := ahead.first()) is not None:
+            if not bunches.take(ahead):
+                ahead.take(1)
+                self._load(*item)
+
+    def _members(self, files: Iterable[tuple[RawFile, Path]]) -> Iterator[tuple[RawFile, Member]]:
+        for file, path in files:
+            members = formats.members(path, file.name, self.declared.format, self.run.work, self.run.settings)
+            for member in members:
+                yield file, member
+            self.reading.findings += members.findings()
+
+    def _load(self, file: RawFile, member: Member) -> None:
+        how = self.reading.format_of(member.path, member.name)
+        if self.numbers_stay:
+            self.members[member.name] = (member.path, how)
+        self.of_file = self.corrections.of(file, member.name)
+        if not self._fast(member.path, member.name, how):
+            self._slow(member.path, member.name, how)
+            self._add_corrected()
 
     def join(self, files: list[RawFile]) -> None:
         """Rows that the transform makes of versions of other datasets."""
@@ -148,7 +187,7 @@ class _Loader:
         how = ParquetFormat(type="parquet")
         self.of_file = self.corrections.of(files[0], name)
         frames = self._placed(formats.read(path, name, how, self.run.settings), name)
-        self._contract(*_peeked(frames), name)
+        self.settle(*_peeked(frames), name)
         self._add_corrected()
 
     def finish(self) -> Parsed:
@@ -193,8 +232,7 @@ class _Loader:
             return False
         for part in taken.parts:
             self.writer.adopt(part)
-        self.read += taken.rows
-        self.advance(taken.rows)
+        self.count(taken.rows)
         return True
 
     def _slow(self, path: Path, name: str, how: Format) -> None:
@@ -204,18 +242,25 @@ class _Loader:
             frames, columns, sample = self._spilled(frames)
         else:
             frames, columns, sample = _peeked(frames)
-        self._contract(frames, columns, sample, name)
+        self.settle(frames, columns, sample, name)
 
-    def _contract(self, frames: Iterator[pl.DataFrame], columns: set[str], sample: pl.DataFrame | None, name: str) -> None:
+    def settle(self, frames: Iterator[pl.DataFrame], columns: set[str], sample: pl.DataFrame | None, name: str) -> None:
         if sample is None:
             return
         conventions = self.reading.conventions_of(sample, name)
         unknown = None if self.reading.familiar else sample  # no column is of another type where every value can be read
         drift = contract.drift(self.declared, columns, unknown, conventions, self.run.settings.retyped_percent)
         drifted, new = contract.settle(self.declared, self.name, name, drift)
-        self.extra += [c for c in new if c not in self.extra]
+        if more := [c for c in new if c not in self.extra]:
+            self.writer.close_part()  # the rows before have other columns
+            self.extra += more
         for frame in frames:
             self._conform(frame, conventions, drifted)
+
+    def count(self, rows: int) -> None:
+        """Rows were read."""
+        self.read += rows
+        self.advance(rows)
 
     def _frames(self, path: Path, name: str, how: Format) -> Iterator[pl.DataFrame]:
         for piece in read_batches(self.run, self.name, path, name, how):
@@ -257,8 +302,7 @@ class _Loader:
                 frame = frame.with_columns(pl.int_range(start, start + frame.height, dtype=pl.Int64).alias(ROW))
             placed = frame.with_columns(pl.lit(name).alias(FILE))
             start = int(placed[ROW][-1]) + 1 if placed.height else start
-            self.read += frame.height
-            self.advance(frame.height)
+            self.count(frame.height)
             others = self.of_file.take_out(placed) if self.of_file else placed
             rest = self.left_out.without(others) if self.left_out else others
             self.erased += others.height - rest.height

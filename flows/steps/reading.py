@@ -6,6 +6,7 @@ travels in the commit (`LoadRecord.reading`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class Reading:
     conventions: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
-    _marks: set[object] = field(default_factory=set)
+    marks: set[Any] = field(default_factory=set)
     """Of files that were found to be read as they should (formats.mark)."""
     familiar: bool = False
     """The last sample's values are all written as those before them."""
@@ -61,13 +62,13 @@ class Reading:
             self.how = decision.format
             return self.how
         mark = formats.mark(path, self.how, self.settings)
-        if mark is not None and mark in self._marks:
+        if mark is not None and mark in self.marks:
             return self.how
         if why := formats.incompatible(path, name, self.how, self.settings):
             raise self._refused(name, why, why, "format")
         found = formats.decide(path, name, self.how, self.settings).findings  # nothing is left to find but what is to be said of it
         self.findings += [f for f in found if f not in self.findings]
-        self._marks |= {mark} - {None}
+        self.marks |= {mark} - {None}
         return self.how
 
     def conventions_of(self, sample: pl.DataFrame, name: str) -> dict[str, Any]:
@@ -88,6 +89,17 @@ class Reading:
             self.conventions = contract.merged(self.conventions, found)
             self.findings += [f for f in findings if f not in self.findings]
         return self.conventions
+
+    def strangers(self, rows: pl.DataFrame) -> pl.Series:
+        """Which rows are written in a way that has to be looked at closely; `know` the files of the others."""
+        import polars as pl
+
+        return contract.strangers(self.declared, self.conventions, rows) if self._looked else pl.repeat(True, rows.height, eager=True)
+
+    def know(self, names: Iterable[str]) -> None:
+        """These files have no stranger."""
+        self._seen |= set(names)
+        self.familiar = True
 
     def _refused(self, name: str, why: str, pourquoi: str, part: str) -> Refused:
         return Refused(

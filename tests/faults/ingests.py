@@ -152,6 +152,14 @@ INGESTS = {
         [50, 95],
         3,
     ),
+    "append, many little files": Ingest(
+        CSV,
+        "mode: append",
+        files(**{f"a{i:02}": csv_of([*good(4, 4 * i), *(wrong(f"x{i}") if i in (5, 7) else [])]) for i in range(12)}),
+        files(**{f"b{i:02}": csv_of([*good(2, 48 + 2 * i), *(wrong("y1") if i == 50 else [])]) for i in range(90)}),
+        [48, 228],
+        3,
+    ),
     "upsert, file": Ingest(CSV, "key: [id]\n    mode: upsert", file("a.csv", csv_of(FIRST)), file("b.csv", csv_of(SECOND)), [50, 75], 3),
     "upsert with deletes": Ingest(CSV, DELETES, file("a.csv", csv_of(FIRST)), file("b.csv", csv_of([*SECOND, *GONE])), [50, 70], 3),
     "snapshot": Ingest(

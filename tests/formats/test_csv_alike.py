@@ -68,3 +68,33 @@ def test_a_file_with_a_known_mark_is_compatible(tmp_path_factory, rows, delimite
     other = put(folder, delimiter.join(["nom", "prix"]) + "\n" + "".join(delimiter.join(r) + "\n" for r in rows), "b.csv")
     if formats.mark(other, how, limits) == known:
         assert formats.incompatible(other, other.name, how, limits) is None
+
+
+QUOTED = 'a;b;c\n1;"x";y\n'
+
+
+@pytest.mark.parametrize(
+    ("texts", "taken"),
+    [
+        ([QUOTED] * 4, 4),
+        ([QUOTED, QUOTED, 'a;b;c\n1;"x\n', 'a;b;c\n";z\n1;"b";c\n'], 2),  # together they would be well formed
+        ([QUOTED, QUOTED, 'a;b;c\n1;"x"\n', QUOTED], 2),
+        ([QUOTED, "a;b;c\n"], 1),
+        ([QUOTED, "a;b;c\n1;x;y\n"], 1),  # without quotes: another mark
+        ([QUOTED, "a;b;c\nn;'x';\"y\"\n"], 1),
+        (["a;b;d\n1;2;3\n", QUOTED], 0),
+        ([QUOTED.removesuffix("\n"), QUOTED.replace("y", "y\n\n")], 2),
+        ([QUOTED.replace("\n", "\r\n"), QUOTED], 0),
+        ([QUOTED, QUOTED + "2;x;\x00\n"], 1),
+    ],
+)
+def test_only_files_that_are_well_formed_each_for_itself_are_read_together(tmp_path, texts, taken):
+    how, limits = decided(tmp_path, QUOTED).format, Settings(root=tmp_path)
+    marks = {formats.mark(put(tmp_path, QUOTED), how, limits)} - {None}
+    paths = [put(tmp_path, text, f"{number}.csv") for number, text in enumerate(texts)]
+    found = formats.together(paths, how, marks, limits)
+    assert (0 if found is None else len(found.records)) <= taken
+    if taken in (len(texts), 0) or "\x00" in texts[-1]:
+        assert (0 if found is None else len(found.records)) == taken
+    if found is not None:
+        assert found.records == [1] * len(found.records) and set(found.rows["b"]) == {"x"}

@@ -229,3 +229,19 @@ def test_settings_of_a_lake_hide_the_keys(lake) -> None:
     settings: Settings = lake.settings
     for secret in (settings.s3_secret_key.get_secret_value(), settings.s3_access_key.get_secret_value()):
         assert not secret or secret not in repr(settings) + repr(lake) + lake.place + repr(vars(lake))
+
+
+def test_many_are_put_and_created_at_once(bucket: Objects, tmp_path: Path) -> None:
+    paths = [tmp_path / str(number) for number in range(9)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"%d" % number)
+    bucket.put("f/3", b"before")
+    bucket.put_all([(f"f/{path.name}", path) for path in paths])
+    bucket.put_all([(f"f/{path.name}", path) for path in paths[:2]], given=True)
+    assert [bucket.get(f"f/{path.name}") for path in paths] == [path.read_bytes() for path in paths]
+    bucket.put("c/2", b"before")
+    assert bucket.create_all([(f"c/{number}", b"x") for number in range(4)]) == [True, True, False, True]
+    assert bucket.get("c/2") == b"before"
+    assert listed(bucket) == sorted([f"f/{n}" for n in range(9)] + [f"c/{n}" for n in range(4)])
+    bucket.put_all([])
+    assert bucket.create_all([]) == []

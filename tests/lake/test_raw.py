@@ -104,3 +104,23 @@ def test_a_pinned_address_is_remembered_as_long_as_its_bytes_are_there(raw: RawS
     assert RawStore(bucket, "autre").pinned(ADDRESS) is None
     bucket.delete(f"raw/demandes/{SHA}")
     assert raw.pinned(ADDRESS) is None
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_many_little_files_are_kept_at_once_and_known_ones_stay(raw: RawStore, bucket: Objects, tmp_path: Path, given: bool) -> None:
+    data = [b"a;b\n%d;x\n" % i for i in range(30)] + [b"a;b\n3;x\n"]  # one comes twice
+    files = []
+    for number, content in enumerate(data):
+        path = tmp_path / f"{number}.csv"
+        path.write_bytes(content)
+        files.append(RawFile(hashlib.sha256(content).hexdigest(), path.name, len(content), "file:*.csv", path))
+    raw.keep(files[5])
+    first = bucket.get(f"raw/demandes/{files[5].sha256}.json")
+    raw.withdraw(files[6], "E1")
+    raw.keep_all(files, given=given)
+    for file, content in zip(files, data, strict=True):
+        assert bucket.get(f"raw/demandes/{file.sha256}") == content
+        assert (raw.known(file.sha256), raw.withdrawn(file.sha256)) != (None, True)
+    assert raw.known(files[30].sha256).name == "3.csv"
+    assert bucket.get(f"raw/demandes/{files[5].sha256}.json") == first
+    assert len(list(bucket.list("raw/demandes/"))) == 60

@@ -12,7 +12,7 @@ from flows.lake.raw import RawFile
 from flows.project import Dataset
 from flows.steps import Run, fast, refused
 from flows.steps.identity import LeftOut
-from flows.steps.parse import _Loader
+from flows.steps.parse import Loader
 from flows.steps.plan import DatasetPlan, erasures
 
 NUMBERS = itertools.count()
@@ -28,6 +28,9 @@ class Loaded:
     reading: dict[str, Any]
     taken: int
     """Files that went the short way."""
+    bunched: int = 0
+    """Files that were read together with others."""
+    findings: tuple[str, ...] = ()
 
 
 def declared(columns: dict[str, Any], **more: Any) -> Dataset:
@@ -41,7 +44,8 @@ class Loads:
         self.run = run
         run.lake.bucket("essai").ensure()
 
-    def __call__(self, dataset: Dataset, files: dict[str, bytes], short: bool) -> Loaded | SocleError:
+    def __call__(self, dataset: Dataset, files: dict[str, bytes], short: bool, together: bool = False) -> Loaded | SocleError:
+        """`short`: files may go the short way. `together`: little ones may be read at once."""
         project = self.run.project.model_copy(update={"datasets": {"demandes": dataset}})
         object.__setattr__(project, "_folder", self.run.project.folder)
         object.__setattr__(project, "_name", "essai")
@@ -50,17 +54,24 @@ class Loads:
         plan = DatasetPlan("demandes", "load", [], load_id="essai")
         run.work.mkdir()
         before, fast.SMALL = fast.SMALL, 0 if short else 1 << 60
-        taken: list[bool] = []
+        taken, bunched = list[bool](), list[int]()
         try:
-            loader = _Loader(run, plan, LeftOut(erasures(run, "demandes"), dataset), lambda amount: None)
+            loader = Loader(run, plan, LeftOut(erasures(run, "demandes"), dataset), lambda amount: None)
             short_way = loader._fast
             loader._fast = lambda *what: taken.append(short_way(*what)) or taken[-1]  # type: ignore[method-assign,func-returns-value]
+            received = []
             for name, data in files.items():
                 path = run.work / name
                 path.write_bytes(data)
-                loader.load(RawFile("", name, len(data), name, path), path)
-            parsed = loader.finish()
-            return _loaded(parsed, sum(taken))
+                received.append((RawFile("", name, len(data), name, path), path))
+            if together:
+                load_one = loader._load
+                loader._load = lambda *what: bunched.append(-1) or load_one(*what)  # type: ignore[method-assign,func-returns-value]
+                bunched.append(len(files))
+                loader.load(received)
+            for each in [] if together else received:
+                loader.load([each])
+            return replace(_loaded(loader.finish(), sum(taken)), bunched=sum(bunched))
         except SocleError as error:
             return error
         finally:
@@ -75,4 +86,5 @@ def _loaded(parsed: Any, taken: int) -> Loaded:
     assert [f.height for f in frames] == [part.rows for part in parsed.parts]
     whole = pl.concat(frames) if frames[0].height or len(frames) > 1 else frames[0]
     out = refused.scan(parsed.refused_files).collect().sort("file", "row_number")
-    return Loaded(whole.to_dicts(), dict(whole.schema), out.to_dicts(), parsed.read, parsed.reading, taken)
+    findings = tuple(f.text for f in parsed.findings)
+    return Loaded(whole.to_dicts(), dict(whole.schema), out.to_dicts(), parsed.read, parsed.reading, taken, findings=findings)

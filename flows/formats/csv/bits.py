@@ -72,6 +72,11 @@ class Marks:
         """Whether a line end is inside quotes."""
         return self.inside is not None and bool(self.broken_lines.any())
 
+    def end_lines(self, places: Any) -> Any:
+        """Whether the byte at each place is a line end between records."""
+        np = self.np
+        return self.line_ends[places >> 6] >> (places & 63).astype(np.uint64) & np.uint64(1) == 1
+
     def even(self, width: int, upto: int) -> int | None:
         """How many records of `width` fields there are in the first `upto` bytes; None if some are of another width, or may be.
 

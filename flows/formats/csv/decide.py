@@ -201,25 +201,26 @@ def incompatible(path: Path, name: str, kept: CsvFormat, settings: Settings) -> 
     new = decide(path, name, None, settings)
     found, unsure = new.format, " ".join(f.text for f in new.findings if f.kind == "ambiguous")
     assert isinstance(found, CsvFormat)
-    if other := _other_encoding(path, kept, found):
+    assert kept.encoding and found.encoding
+    if other := other_encoding(path, kept.encoding, found.encoding):
         return other
     if "delimiter" not in unsure and _has_columns(path, found) and found.delimiter != kept.delimiter:
         return f"{name} is delimited by {_shown(found.delimiter)}, not by {_shown(kept.delimiter)} as before"
     return _other_layout(path, name, kept, settings)
 
 
-def _other_encoding(path: Path, kept: CsvFormat, found: CsvFormat) -> str | None:
-    assert kept.encoding and found.encoding
-    one, other = normal(kept.encoding), normal(found.encoding)
+def other_encoding(path: Path, kept: str, found: str) -> str | None:
+    """In which way the bytes are another text in the encoding that was found; None if it is the same."""
+    one, other = normal(kept), normal(found)
     parts = encoding.sample(path)
     wide = any(n.startswith(("utf-16", "utf-32")) for n in (one, other))
     if one == other or (not wide and all(p.isascii() for p in parts)):
         return None
     if wide:
-        same = resolve(path, kept.encoding)[0] == resolve(path, found.encoding)[0]
+        same = resolve(path, kept)[0] == resolve(path, found)[0]
     else:
         same = all(p.decode(one, "replace") == p.decode(other, "replace") for p in parts)
-    return None if same else f"it is in {found.encoding}, not in {kept.encoding} as before"
+    return None if same else f"it is in {found}, not in {kept} as before"
 
 
 def _has_columns(path: Path, found: CsvFormat) -> bool:

@@ -91,7 +91,7 @@ def regular(path: Path, how: CsvFormat, settings: Settings) -> Facts | None:
 
 def _records_of(data: bytes, marks: Marks, cut: int, width: int, limit: int) -> int | None:
     """How many records there are in the first `cut` bytes; None if one is not as it should be."""
-    if data.find(b"\0", 0, cut) >= 0 or not _is_utf8(data, cut):
+    if data.find(b"\0", 0, cut) >= 0 or not is_utf8(data, cut):
         return None
     if cut <= limit and (found := marks.even(width, cut)) is not None:
         return found
@@ -100,7 +100,7 @@ def _records_of(data: bytes, marks: Marks, cut: int, width: int, limit: int) -> 
     return len(starts) if good else None
 
 
-def _is_utf8(data: bytes, size: int) -> bool:
+def is_utf8(data: bytes, size: int) -> bool:
     """Of the first bytes, without making text of them."""
     import numpy as np
     import pyarrow as pa

@@ -13,6 +13,7 @@ from flows.errors import SocleError
 from flows.formats.base import BadRow
 from flows.formats.csv.grammar import Broken, Grammar, Incomplete
 from flows.formats.csv.header import Layout, layout
+from flows.formats.csv.parsing import nothing, parse
 from flows.formats.csv.pieces import Block, Single, pieces
 from flows.formats.csv.text import UNDECODABLE, Lines, Text, footer_start
 from flows.project.formats import CsvFormat
@@ -21,9 +22,7 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-PARSED = 1 << 20  # bytes that Arrow parses at a time: what fits in a cache
 SHOWN = 1 << 16  # bytes of a refused record that are kept as its text
-BOM = b"\xef\xbb\xbf"
 ROW = "__row"
 
 
@@ -120,55 +119,8 @@ class Reader:
     def _has_strangers(self, data: bytes) -> bool:
         return b"\0" in data or (not self.text.direct and UNDECODABLE.encode() in data)
 
-    def _parse(self, data: bytes, block_size: int = PARSED) -> pl.DataFrame | None:
-        """None if a record has not as many fields as there are columns, or is not in the encoding."""
-        import polars as pl
-        import pyarrow as pa
-        from pyarrow import csv
-
-        if self.grammar.escape and data.endswith(self.grammar.escape):
-            return None  # the file ends in an escape of nothing, which Arrow would leave out
-        if self.text.encoding not in ("utf-8", "ascii"):
-            try:
-                data = data.decode(self.text.encoding).encode()
-            except UnicodeDecodeError:
-                return None
-        if self.grammar.skip_space:
-            data = _without_spaces(data, self.grammar.delimiter)
-        if not data.endswith((b"\n", b"\r")):
-            data += b"\n"  # without it, Arrow takes an empty last field for a quoted one where another in the record is quoted
-        if data.startswith(BOM):
-            data = b"\n" + data  # here it is a character like others, and Arrow would drop it
-        keys = [str(i) for i in range(len(self.names))]
-        try:
-            table = csv.read_csv(
-                pa.BufferReader(data),
-                read_options=csv.ReadOptions(block_size=block_size, column_names=keys, use_threads=False),
-                parse_options=csv.ParseOptions(
-                    delimiter=self.grammar.delimiter.decode(),
-                    quote_char=self.grammar.quote.decode() or False,
-                    escape_char=self.grammar.escape.decode() or False,
-                    newlines_in_values=True,
-                ),
-                convert_options=csv.ConvertOptions(
-                    column_types=dict.fromkeys(keys, pa.string()),
-                    strings_can_be_null=True,
-                    null_values=[""],
-                    quoted_strings_can_be_null=False,
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "straddling" in str(error) and block_size <= len(data):  # a record longer than Arrow's blocks
-                return self._parse(data, len(data) + 1)
-            return self._nothing() if "Empty CSV file" in str(error) else None
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)
-        return frame.rename(dict(zip(keys, self.names, strict=True)))
-
-    def _nothing(self) -> pl.DataFrame:
-        import polars as pl
-
-        return pl.DataFrame(schema=dict.fromkeys(self.names, pl.String))
+    def _parse(self, data: bytes) -> pl.DataFrame | None:
+        return parse(data, self.grammar, self.names, self.text.encoding)
 
     def _sorted_out(self, piece: Block) -> Iterator[pl.DataFrame | BadRow]:
         """Those records that Arrow takes, and each of the others by itself."""
@@ -177,9 +129,9 @@ class Reader:
         data, first = piece.data, self.row + 1
         starts, ends, odd = self._odd(piece)
         self.row += len(starts)
-        frame = self._parse(_join(data, starts, ends, odd)) if not odd.all() else self._nothing()
+        frame = self._parse(_join(data, starts, ends, odd)) if not odd.all() else nothing(self.names)
         if frame is None or frame.height != int((~odd).sum()):  # then no record is certain
-            odd[:], frame = True, self._nothing()
+            odd[:], frame = True, nothing(self.names)
         bad = []
         for index in odd.nonzero()[0]:
             start, end = int(starts[index]), int(ends[index])
@@ -255,9 +207,3 @@ def _join(data: bytes, starts: Any, ends: Any, odd: Any) -> bytes:
         at = int(ends[index])
     parts.append(view[at:])
     return b"".join(parts)
-
-
-def _without_spaces(data: bytes, delimiter: bytes) -> bytes:
-    while delimiter + b" " in data:
-        data = data.replace(delimiter + b" ", delimiter)
-    return b"\n".join(line.lstrip(b" ") for line in data.splitlines()) if b" " in data else data
