@@ -20,7 +20,7 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     from minio import Minio
 
-    from flows.lake.s3 import Http
+    from flows.lake.s3_requests import Http
 
 LOCAL_PREFIX = "socle"
 BACKOFF_S = 10.0  # longest pause between two attempts of a request
@@ -115,7 +115,7 @@ class Lake:
 
     @cached_property
     def _http(self) -> Http:
-        from flows.lake.s3 import Http
+        from flows.lake.s3_requests import Http
 
         return Http(self.settings)
 

@@ -1,4 +1,4 @@
-"""A bucket on any S3 service, through the minio client. The only file that talks to it."""
+"""A bucket on any S3 service, through the minio client."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from flows.errors import ConfigurationError, NotFound, StorageError
-from flows.lake import BACKOFF_S
-from flows.lake.objects import CHUNK, UNKNOWN, ObjectInfo, Progress, require_key
+from flows.lake.objects import UNKNOWN, ObjectInfo, Progress, require_key
+from flows.lake.s3_requests import Http, reason, stream
 from flows.lake.touched import note_deleted
 from flows.settings import Settings
 
@@ -38,50 +38,6 @@ EXPLAINED = {
     "RequestTimeTooSkewed": ("this machine's clock is too far from the S3 service's", "set the clock (NTP)"),
     "QuotaExceeded": ("the bucket's quota is used up", "raise the quota, or free some space"),
 }
-
-
-class Http(urllib3.PoolManager):
-    """Requests with a timeout that are tried again: a few times as long as the service has never answered (a wrong address should
-    be said at once), and for `s3_patience_s` from then on, so that a run outlives a restart of the service."""
-
-    answered = False
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        timeout = urllib3.Timeout(connect=settings.s3_connect_timeout_s, read=settings.s3_read_timeout_s)
-        super().__init__(timeout=timeout, maxsize=16)
-
-    def urlopen(self, method: str, url: str, *arguments: Any, **more: Any) -> Any:
-        patience = self.settings.s3_patience_s if self.answered else 0.0
-        more["retries"] = _Retries(
-            total=MANY if patience else self.settings.s3_retries,
-            backoff_factor=0.2,
-            backoff_max=BACKOFF_S,
-            retry_after_max=int(BACKOFF_S),
-            status_forcelist=BUSY,
-            allowed_methods=None,  # each of our requests may be sent twice, POST as well: it only begins or ends an upload
-        ).until(time.monotonic() + patience if patience else None)
-        answer = super().urlopen(method, url, *arguments, **more)
-        self.answered = True
-        return answer
-
-
-class _Retries(urllib3.Retry):
-    """Ends at a moment, not only after a number of attempts."""
-
-    _end: float | None = None
-
-    def until(self, end: float | None) -> _Retries:
-        self._end = end
-        return self
-
-    def new(self, **more: Any) -> _Retries:
-        return super().new(**more).until(self._end)
-
-    def increment(self, *arguments: Any, **more: Any) -> Any:
-        if self._end is not None and time.monotonic() > self._end:
-            self.total = 0
-        return super().increment(*arguments, **more)
 
 
 def make_client(settings: Settings, http: Http) -> Minio:
@@ -208,29 +164,20 @@ class S3Objects:
     def get(self, key: str) -> bytes:
         return b"".join(self.stream(key))
 
+        first: str | None = None
+
+        def same(etag: str) -> None:
+            nonlocal first
+            self._check(etag, key)
+            if first not in (None, etag):
+                raise StorageError(f"{key!r} changed while it was read", where=self._place(key), hint="run again")
+            first = etag
+
     def stream(self, key: str) -> Iterator[bytes]:
         """What was cut goes on where it ended."""
         require_key(key)
         with self._errors(key):
-            done, tag, cuts = 0, None, 0
-            while True:
-                response = self.client.get_object(self._name, key, offset=done)
-                try:
-                    self._check(response.headers.get("etag"), key)
-                    before, tag = tag, response.headers["etag"]
-                    if before not in (None, tag):
-                        raise StorageError(f"{key!r} changed while it was read", where=self._place(key), hint="run again")
-                    for piece in response.stream(CHUNK):
-                        yield piece
-                        done, cuts = done + len(piece), 0
-                    return
-                except (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError):
-                    cuts += 1
-                    if cuts > CUTS:
-                        raise
-                finally:
-                    response.close()
-                    response.release_conn()
+            yield from stream(self.client, self._name, key, same)
 
     def fetch(self, key: str, path: Path, progress: Progress | None = None) -> None:
         require_key(key)
@@ -297,9 +244,10 @@ class S3Objects:
             message, hint = EXPLAINED.get(error.code or "", (f"the S3 service answered {error.code}", "socle doctor"))
             raise StorageError(message, where=self._place(key), hint=hint) from None
         except urllib3.exceptions.HTTPError as error:
-            reason = _reason(error)
             raise StorageError(
-                f"the S3 service cannot be reached: {reason}", where=self._place(key), hint="check SOCLE_S3_ENDPOINT, then socle doctor"
+                f"the S3 service cannot be reached: {reason(error)}",
+                where=self._place(key),
+                hint="check SOCLE_S3_ENDPOINT, then socle doctor",
             ) from None
         except (InvalidResponseError, ServerError, MinioException, ValueError):  # ValueError: XML that is not S3's
             raise StorageError(
@@ -319,17 +267,3 @@ class _Meter:
 
     def update(self, length: int) -> None:
         self.progress(length)
-
-
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    cause = getattr(error, "reason", None) or error
-    return {
-        "NewConnectionError": "connection refused",
-        "ConnectTimeoutError": "no answer in time",
-        "ReadTimeoutError": "no answer in time",
-        "NameResolutionError": "the host's name is unknown",
-        "SSLError": "the TLS certificate is not accepted",
-        "ResponseError": "it keeps answering with errors (5xx)",
-        "ProtocolError": "the connection was cut",
-        "IncompleteRead": "the connection was cut",
-    }.get(type(cause).__name__, type(cause).__name__)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from flows.errors import ConfigurationError, SocleError, SourceRefused, SystemFailure
-from flows.lake.objects import CHUNK, Progress
+from flows.lake.objects import Progress
 from flows.lake.raw import RawFile
 from flows.project.store_sources import S3Source
 from flows.sources.base import Context, Source
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 GB = 1 << 30
 AT_ONCE = 8  # downloads
 PAIR = ("access_key", "secret_key", "session_token")
-CUTS = 4  # of one download, with not a byte in between
 REFUSED = {
     "InvalidAccessKeyId": "it does not know this access key",
     "SignatureDoesNotMatch": "the secret key is wrong",
@@ -203,32 +202,19 @@ class S3Objects(Source):
         return file
 
     def _stream(self, client: Minio, item: Listed) -> Iterator[bytes]:
-        """What was cut goes on where it ended, as long as it is the same object. If-Match would say so, too, but not every
-        service understands it."""
-        import urllib3
+        from flows.lake.s3_requests import stream
 
-        done, cuts = 0, 0
+        def same(etag: str) -> None:
+            if etag.strip('"') != item.etag:
+                raise self._changed(item)
+
+        done = 0
         with self._explained(item.key):
-            while True:
-                if done == item.size and done:
-                    return
-                response = client.get_object(self.declared.bucket, item.key, offset=done)
-                try:
-                    if (response.headers.get("etag") or "").strip('"') != item.etag:
-                        raise self._changed(item)
-                    for piece in response.stream(CHUNK):
-                        done, cuts = done + len(piece), 0
-                        if done > item.size:
-                            raise self._changed(item)
-                        yield piece
-                    return
-                except (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError):
-                    cuts += 1
-                    if cuts > CUTS:
-                        raise
-                finally:
-                    response.close()
-                    response.release_conn()
+            for piece in stream(client, self.declared.bucket, item.key, same, item.size):
+                done += len(piece)
+                if done > item.size:
+                    raise self._changed(item)
+                yield piece
 
     def _changed(self, item: Listed) -> SystemFailure:
         return SystemFailure(f"{item.key!r} changed while it was read", where=self.address, hint="run again")
@@ -238,7 +224,7 @@ class S3Objects(Source):
     def _client(self) -> Minio:
         from minio import Minio
 
-        from flows.lake.s3 import Http
+        from flows.lake.s3_requests import Http
 
         parts, keys = urlsplit(self.declared.endpoint), dict[str, SecretStr]()
         if self.declared.credentials:
@@ -261,6 +247,8 @@ class S3Objects(Source):
         import urllib3
         from minio.error import MinioException, S3Error
 
+        from flows.lake.s3_requests import reason
+
         where = f"{self.address}/{key}" if key else self.address
         try:
             yield
@@ -269,9 +257,8 @@ class S3Objects(Source):
         except S3Error as error:
             raise self._refused(str(error.code), where) from None
         except (urllib3.exceptions.HTTPError, MinioException, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
             raise SystemFailure(
-                f"the S3 service of the source cannot be used: {_words(type(reason).__name__)}",
+                f"the S3 service of the source cannot be used: {reason(error)}",
                 where=where,
                 hint="check source.endpoint and the network, then run again",
                 french="L'espace de stockage de la source ne répond pas. Relancez plus tard ; si cela dure, prévenez son équipe.",
@@ -305,19 +292,6 @@ class _Told:
         if self.progress:
             with self.lock:
                 self.progress(moved)
-
-
-def _words(name: str) -> str:
-    return {
-        "NewConnectionError": "connection refused",
-        "ConnectTimeoutError": "no answer in time",
-        "ReadTimeoutError": "no answer in time",
-        "NameResolutionError": "the host's name is unknown",
-        "SSLError": "its TLS certificate is not accepted",
-        "ResponseError": "it keeps answering with errors (5xx)",
-        "ProtocolError": "the connection was cut",
-        "IncompleteRead": "the connection was cut",
-    }.get(name, "its answer is not S3's" if name in ("InvalidResponseError", "ServerError", "ValueError") else name)
 
 
 # ---- globs -------------------------------------------------------------------------------------------------------------
