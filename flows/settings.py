@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     retyped_percent: float = Field(50.0, gt=0, le=100)
     """Of a file's values that do not fit a column's type, from which the column counts as drifted."""
 
+    trend_versions: int = Field(50, ge=2, le=1000)
+    """Versions of a dataset that the trend of each check goes back."""
+
+    check_memory_mb: int = Field(1_024, ge=16)
+    """What a search for equal values may take, in MB (10^6 bytes); with less, a column is read more often."""
     privacy_rows: int = Field(5_000, ge=1)
     """Rows of a load, spread over it, in which names and postal addresses are looked for."""
     privacy_values: int = Field(20_000, ge=1)

@@ -7,6 +7,7 @@ batch; those that look at several rows at once (uniqueness, order) and table exp
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ ACROSS_ROWS = {
     "expect_compound_columns_to_be_unique",
     "expect_column_values_to_be_increasing",
     "expect_column_values_to_be_decreasing",
+    "expect_column_values_to_not_be_near_duplicates",
+    "expect_multicolumn_values_to_not_be_leaked",
 }
 
 
@@ -62,7 +65,7 @@ def select(suites: list[Suite]) -> tuple[Selection, Selection]:
     return on_batch, on_table
 
 
-def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool) -> list[Evaluated]:
+def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, memory_mb: int = 1_024) -> list[Evaluated]:
     """Evaluate expectations on `rows`. One that cannot be evaluated is a failed result with its `error`, not an exception."""
     if not selection:
         return []
@@ -71,7 +74,8 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool) -> 
     _import()
     schema = rows.collect_schema()
     columns, moments = set(schema.names()), {c for c, kind in schema.items() if isinstance(kind, pl.Datetime)}
-    named = {c for _, e in selection.entries for c in _columns(e["kwargs"])}
+    conditions = " ".join(json.dumps(e["kwargs"].get("row_condition") or "", ensure_ascii=False) for _, e in selection.entries)
+    named = {c for _, e in selection.entries for c in _columns(e["kwargs"])} | {c for c in columns if c in conditions}
     lazy = rows.select(sorted(named & columns) or sorted(columns)[:1]).with_columns(
         pl.col(pl.Datetime("us", "UTC")).dt.replace_time_zone(None)
     )
@@ -85,7 +89,9 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool) -> 
         built = [_build(e["type"], _bounds(e["kwargs"], moments)) for _, e in selection.entries]
         usable = [b for b in built if not isinstance(b, str)]
         shape = {"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES, "return_unexpected_index_query": False}
-        answers = iter(validate(lazy, usable, shape, columns=visible, to_pandas=lambda frame: to_pandas(frame, compared)))
+        answers = iter(
+            validate(lazy, usable, shape, columns=visible, memory=memory_mb * 1_000_000, to_pandas=lambda frame: to_pandas(frame, compared))
+        )
         return [
             _answer(b if isinstance(b, str) else next(answers), suite, expectation, show_values)
             for b, (suite, expectation) in zip(built, selection.entries, strict=True)

@@ -143,8 +143,9 @@ def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None,
 
     declared = run.project.datasets[name]
     on_batch, on_table = select(suites)
-    found = evaluate(_staying(rows, declared), on_batch, show_values=True)  # shown.py masks them before they go anywhere
-    found += evaluate(prospective(rows, old, declared), on_table, show_values=True)
+    memory = run.settings.check_memory_mb
+    found = evaluate(_staying(rows, declared), on_batch, show_values=True, memory_mb=memory)  # shown.py masks them before they go anywhere
+    found += evaluate(prospective(rows, old, declared), on_table, show_values=True, memory_mb=memory)
     if changes := on_previous(suites):
         there = before is not None and before.expired is None
         previous = Dataset(run.lake, run.project.name, name).scan(before.number) if before is not None and there else None

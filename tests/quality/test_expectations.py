@@ -169,5 +169,12 @@ def test_columns_that_no_expectation_names_are_never_converted(monkeypatch):
     assert seen == [["texte"]]
 
 
+def test_a_row_condition_may_be_about_a_column_that_nothing_else_names():
+    rows = pl.DataFrame({"région du siège": ["75", "2A", None], "texte": [None, "b", None]})
+    for condition, unexpected in (("`région du siège` == '75'", 1), ("`région du siège`.isnull()", 1), ("`région du siège` != '75'", 1)):
+        asked = {"column": "texte", "row_condition": condition, "condition_parser": "pandas"}
+        assert check("expect_column_values_to_not_be_null", rows, **asked).result.unexpected == unexpected, condition
+
+
 def test_nothing_to_evaluate():
     assert evaluate(ROWS.lazy(), select([])[0], show_values=True) == []
