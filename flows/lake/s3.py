@@ -26,9 +26,6 @@ NOT_S3 = "the S3 service gave an answer that is not S3's"
 ONE_PART = 5 << 20  # bytes: up to this size the client uploads in one request
 PAGE = 1000  # keys in one LIST, the most that S3 gives
 AT_ONCE = 4  # requests for many little objects, of one caller
-BUSY = [500, 502, 503, 504]
-MANY = 10_000  # attempts: time ends them
-CUTS = 4  # of one download, with not a byte in between
 ABSENT = {"NoSuchKey", "NoSuchObject"}
 EXPLAINED = {
     "InvalidAccessKeyId": ("the S3 service does not know this access key", "check SOCLE_S3_ACCESS_KEY"),
@@ -164,6 +161,9 @@ class S3Objects:
     def get(self, key: str) -> bytes:
         return b"".join(self.stream(key))
 
+    def stream(self, key: str) -> Iterator[bytes]:
+        """What was cut goes on where it ended."""
+        require_key(key)
         first: str | None = None
 
         def same(etag: str) -> None:
@@ -173,9 +173,6 @@ class S3Objects:
                 raise StorageError(f"{key!r} changed while it was read", where=self._place(key), hint="run again")
             first = etag
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        """What was cut goes on where it ended."""
-        require_key(key)
         with self._errors(key):
             yield from stream(self.client, self._name, key, same)
 
