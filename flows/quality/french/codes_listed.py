@@ -79,12 +79,17 @@ def naf(values: pl.Expr, *, nomenclature: str | Iterable[str] = "rev2", dot: boo
     return _listed(values, known if dot else plain if dot is False else pl.concat([known, plain]), also)
 
 
-def rome(values: pl.Expr, *, also: Iterable[str] = ()) -> pl.Expr:
+def rome(values: pl.Expr, *, exact: bool = True, also: Iterable[str] = ()) -> pl.Expr:
     """Code of an occupation: a letter and four digits (`M1805`).
 
+    `exact`: false also accepts codes that the list has not, in a domain that it has (`M18`): two versions a year add some.
     Source: France Travail, Répertoire opérationnel des métiers et des emplois (ROME), version 4.
     """
-    return _listed(values, lists.codes("rome"), also)
+    known = lists.codes("rome")
+    right = _listed(values, known, also)
+    if exact:
+        return right
+    return right | (values.str.contains(r"^[A-Z][0-9]{4}$") & _in(values.str.slice(0, 3), known.str.slice(0, 3).unique()))
 
 
 def idcc(values: pl.Expr, *, former: bool = False, padded: bool = True, also: Iterable[str] = ()) -> pl.Expr:

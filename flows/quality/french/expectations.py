@@ -145,8 +145,9 @@ class ExpectColumnValuesToBeNaf(ColumnMapExpectation):
 
 
 class ExpectColumnValuesToBeRome(ColumnMapExpectation):
-    """Expect ROME codes of occupations. `also`: further codes."""
+    """Expect ROME codes of occupations. `exact`: false also accepts newer codes of a domain that the list has. `also`: further codes."""
 
+    exact: bool = True
     also: tuple[str, ...] = ()
     map_metric: ClassVar[str] = "column_values.rome"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent être des codes de métiers du ROME"

@@ -58,7 +58,7 @@ def build(name: str, files: list[Path]) -> pl.DataFrame:
 
 
 def write(name: str, rows: pl.DataFrame, entry: dict[str, Any], shrink_percent: float, folder: Path = lists.FOLDER) -> Change:
-    """Replace the list and its entry in the manifest. `entry`: title, sources, licence, of.
+    """Replace the list and its entry in the manifest. `entry`: the one before, with the sources as they were `read`.
 
     Raises: SourceRefused if the list lost more than `shrink_percent` of its rows: nothing is written then.
     """
@@ -73,6 +73,8 @@ def write(name: str, rows: pl.DataFrame, entry: dict[str, Any], shrink_percent: 
     data = rows.write_csv().encode()
     sha256 = hashlib.sha256(data).hexdigest()
     fetched = f"{datetime.now(UTC):%Y-%m-%d}"
+    if sha256 != entry.get("sha256"):
+        entry = {key: value for key, value in entry.items() if key != "of"}  # said of the list before
     manifest[name] = {**entry, "fetched": fetched, "rows": rows.height, "sha256": sha256}
     path.write_bytes(data)
     (folder / lists.MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from flows.errors import ConfigurationError
-from flows.quality.french.codes_listed import commune, department, idcc, naf, postal_code, postal_code_in_commune
+from flows.quality.french.codes_listed import commune, department, idcc, naf, postal_code, postal_code_in_commune, rome
 from tests.quality.french.meets import meets, met
 
 
@@ -82,6 +82,12 @@ def test_naf_of_2025():
 def test_naf_written_in_one_way():
     assert meets(naf, "62.01Z", "6201Z", dot=True) == [True, False]
     assert meets(naf, "62.01Z", "6201Z", dot=False) == [False, True]
+
+
+def test_rome():
+    assert meets(rome, "M1805", "A1101", "N4403", "M1894") == [True] * 4
+    assert meets(rome, "m1805", "M18", "Z1101", "A9901", "M1899", "") == [False] * 6
+    assert meets(rome, "M1899", "A9901", "M189", exact=False) == [True, False, False]
 
 
 def test_idcc():

@@ -85,6 +85,18 @@ def test_a_refresh_says_what_came_and_went(place):
     assert (change.added, change.removed) == (["01262"], ["01120"])
 
 
+def test_what_was_said_of_a_list_is_not_said_of_another(place):
+    _refresh(place)
+    told = lists.manifest(place)
+    told["communes"]["of"] = "janvier"
+    (place / lists.MANIFEST).write_text(json.dumps(told))
+    _refresh(place)
+    assert lists.manifest(place)["communes"]["of"] == "janvier"
+    (place.parent / "communes.json").write_text(json.dumps([*COMMUNES, {"code": "01262", "type": "commune-actuelle"}]))
+    _refresh(place)
+    assert "of" not in lists.manifest(place)["communes"]
+
+
 def test_a_list_that_shrinks_too_much_stays(place):
     _refresh(place)
     before = (place / "communes.csv").read_text()
