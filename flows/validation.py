@@ -11,8 +11,9 @@ import difflib
 import importlib.util
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from flows import project as declared
 from flows.errors import ConfigurationError
+from flows.json_lines import Lines
 from flows.project import NAME, Project, Strict
 
 RESERVED = {"commun"}
@@ -37,9 +39,15 @@ class Problem:
     line: int
     message: str
     hint: str = ""
+    note: bool = False
+    """Good to know, and nothing to be corrected."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return f"{self.file}:{self.line}: {'note: ' if self.note else ''}{self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+SuiteCheck = Callable[[Path, Path, list[str]], list[Problem]]
+"""(root, file, columns of the dataset) -> what is wrong with a suite: `check_suite`, or more than it."""
 
 
 def project_names(root: Path) -> list[str]:
@@ -58,8 +66,8 @@ def load_project(root: Path, name: str) -> Project:
     return project
 
 
-def check_project(root: Path, name: str) -> tuple[Project | None, list[Problem]]:
-    """The project if it could be typed at all, and all of its problems."""
+def check_project(root: Path, name: str, suites: SuiteCheck | None = None) -> tuple[Project | None, list[Problem]]:
+    """The project if it could be typed at all, and all of its problems. `suites`: how its suites are checked, if not by `check_suite`."""
     file = root / "projects" / name / "project.yaml"
     shown = _shown(root, file)
     if not file.is_file():
@@ -78,7 +86,7 @@ def check_project(root: Path, name: str) -> tuple[Project | None, list[Problem]]
         return None, [Problem(shown, 1, f"is not valid YAML: {str(error).splitlines()[0]}")]
     if not isinstance(tree, CommentedMap):
         return None, [Problem(shown, 1, "should be a mapping that begins with `title:`")]
-    checker = _Checker(root, name, shown, tree)
+    checker = _Checker(root, name, shown, tree, suites or check_suite)
     return checker.check()
 
 
@@ -142,8 +150,8 @@ def _known_keys() -> set[str]:
 
 
 class _Checker:
-    def __init__(self, root: Path, name: str, shown: Path, tree: CommentedMap) -> None:
-        self.root, self.name, self.file, self.tree = root, name, shown, tree
+    def __init__(self, root: Path, name: str, shown: Path, tree: CommentedMap, suites: SuiteCheck) -> None:
+        self.root, self.name, self.file, self.tree, self.check_suite = root, name, shown, tree, suites
         self.folder = root / "projects" / name
         self.problems: list[Problem] = []
 
@@ -272,7 +280,7 @@ class _Checker:
                 there = [str(p.relative_to(self.root / "expectations")) for p in (self.root / "expectations").rglob("*.json")]
                 self.add(path, f"expectations: expectations/{suite} does not exist", suggest(str(suite), there))
             else:
-                self.problems += check_suite(self.root, file, columns)
+                self.problems += self.check_suite(self.root, file, columns)
 
     def _model(self, name: str, model: dict[str, Any], datasets: dict[str, Any]) -> None:
         dataset = model.get("dataset")
@@ -334,14 +342,23 @@ ABOUT_PREVIOUS = {
     "expect_column_null_share_to_stay_close_to_previous",
 }
 """Evaluated by Socle itself: flows/quality/previous.py."""
+OUR_CLASS = re.compile(r"^class (Expect\w+)\(", re.MULTILINE)
 
 
-def expectation_types() -> set[str]:
-    """Names of Great Expectations' own expectations, read from its file names: importing it would take seconds."""
+@lru_cache(1)
+def expectation_types() -> frozenset[str]:
+    """Names of Great Expectations' own expectations, read from its file names, and of ours, from their classes' names: importing them
+    would take seconds."""
     spec = importlib.util.find_spec("great_expectations")
     assert spec and spec.submodule_search_locations
     core = Path(spec.submodule_search_locations[0], "expectations", "core")
-    return {p.stem for p in core.glob("expect_*.py")} | ABOUT_PREVIOUS
+    ours = (OUR_CLASS.findall(p.read_text(encoding="utf-8")) for p in (Path(__file__).parent / "quality").rglob("*.py"))
+    return frozenset({p.stem for p in core.glob("expect_*.py")} | {_snake(name) for names in ours for name in names} | ABOUT_PREVIOUS)
+
+
+def _snake(name: str) -> str:
+    """A type from its class, as Great Expectations makes it."""
+    return re.sub("([a-z0-9])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
 def check_suite(root: Path, file: Path, columns: list[str]) -> list[Problem]:
@@ -358,10 +375,9 @@ def check_suite(root: Path, file: Path, columns: list[str]) -> list[Problem]:
 
 
 def _suite_problems(shown: Path, text: str, expectations: list[Any], columns: list[str]) -> Iterator[Problem]:
-    types = expectation_types()
-    lines = [text.count("\n", 0, m.start()) + 1 for m in re.finditer(r'"type"\s*:', text)]
+    types, lines = expectation_types(), Lines(text)
     for index, expectation in enumerate(expectations):
-        line = lines[index] if index < len(lines) else 1
+        line = lines.of(("expectations", index, "type"))
         kind = expectation.get("type") if isinstance(expectation, dict) else None
         if not isinstance(kind, str):
             yield Problem(shown, line, f'expectation {index + 1} has no "type"')

@@ -17,21 +17,26 @@ def validate(
 ) -> None:
     """Report every problem of every project file, with file and line."""
     from flows.cli import display
+    from flows.quality.checking import suite_checker
     from flows.settings import load_settings
     from flows.validation import check_project, project_names, project_schema
 
     if schema:
         display.as_json(project_schema())
         return
-    root = load_settings().root
+    settings = load_settings()
+    root, check = settings.root, suite_checker(settings.state_folder)
     names = [project] if project else project_names(root)
-    problems = [p for name in names for p in check_project(root, name)[1]]
+    found = dict.fromkeys(p for name in names for p in check_project(root, name, check)[1])  # a suite may be of several datasets
+    problems, notes = [p for p in found if not p.note], [p for p in found if p.note]
     if json:
-        display.as_json(
-            {"projects": names, "problems": [{"file": str(p.file), "line": p.line, "message": p.message, "hint": p.hint} for p in problems]}
-        )
+        told = {
+            kind: [{"file": str(p.file), "line": p.line, "message": p.message, "hint": p.hint} for p in each]
+            for kind, each in (("problems", problems), ("notes", notes))
+        }
+        display.as_json({"projects": names, **told})
     else:
-        for p in problems:
+        for p in found:
             typer.echo(str(p))
         typer.echo(f"{len(names)} project(s), {len(problems)} problem(s)" if names else f"no project under {root / 'projects'}")
     if problems or not names:

@@ -1,0 +1,184 @@
+"""What the expectations' own classes say of parameters, kept between calls: importing Great Expectations takes seconds, and what it
+answers depends on nothing but its version, our own expectations and the parameters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from flows.quality.previous import PREVIOUS, problems
+
+MOST = 5_000  # answers that are kept
+SHOWN = 80  # characters of a value in a message
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One thing that is wrong with one parameter."""
+
+    parameter: str
+    message: str
+    hint: str = ""
+    note: bool = False
+    """It works, but perhaps not as its author thinks."""
+    index: int | None = None
+    """Of the wrong one, where the parameter is a list."""
+
+    @property
+    def place(self) -> tuple[str | int, ...]:
+        return (self.parameter,) if self.index is None else (self.parameter, self.index)
+
+
+def answers_for(entries: list[tuple[str, dict[str, Any]]], state_folder: Path) -> list[list[Answer]]:
+    """For each (type, arguments): what is wrong with the arguments. The types are known ones."""
+    file = state_folder / "expectations" / f"{_revision()}.json"
+    kept = _read(file)
+    marks = [hashlib.sha256(json.dumps(e, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:32] for e in entries]
+    new = {mark: _ask(*entry) for mark, entry in zip(marks, entries, strict=True) if mark not in kept}
+    if new:
+        _write(file, dict(list({**kept, **new}.items())[-MOST:]))
+    known = {**kept, **new}
+    return [known[mark] for mark in marks]
+
+
+def _revision() -> str:
+    """Of all code that an answer depends on."""
+    digest = hashlib.sha256(version("great-expectations").encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _read(file: Path) -> dict[str, list[Answer]]:
+    """Whatever is wrong with the file: it is written again."""
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {mark: [Answer(**a) for a in answers] for mark, answers in content.items()}
+    return {}
+
+
+def _write(file: Path, answers: dict[str, list[Answer]]) -> None:
+    """Whole or not at all. Where it cannot be kept, it is asked again next time."""
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as out:
+            json.dump({mark: [asdict(a) for a in each] for mark, each in answers.items()}, out, ensure_ascii=False)
+        Path(out.name).replace(file)
+        for other in file.parent.glob("*.json"):
+            if other != file:
+                other.unlink(missing_ok=True)
+
+
+def _ask(kind: str, arguments: dict[str, Any]) -> list[Answer]:
+    if kind in PREVIOUS:  # no class of Great Expectations
+        return [Answer(_named(text, arguments), text) for text in problems(kind, arguments)]
+    from great_expectations.compatibility import pydantic
+
+    from flows.quality.expectations import _implementation, _import, _quiet
+
+    _import()
+    regexes = list(_regexes(arguments))
+    with _quiet():
+        implementation = _implementation(kind)
+        try:
+            made = implementation(**arguments)
+        except pydantic.ValidationError as error:
+            told = {a.parameter for a in regexes}
+            return [*regexes, *(a for a in _explained(error.errors(), implementation, arguments) if a.parameter not in told)]
+        except TypeError as error:
+            return [Answer("", f"its parameters cannot be taken: {error}")]
+        except Exception as error:  # Great Expectations' own, such as of a row condition: whichever it is, it is no expectation
+            if "row_condition" in arguments:
+                return regexes  # checking.py says what is wrong with it
+            return [Answer("", " ".join(str(error).split())[:300])]
+    return [*regexes, *_converted(made, arguments)]
+
+
+def _regexes(arguments: dict[str, Any]) -> Iterator[Answer]:
+    """Those that Python cannot read are wrong; those that Polars cannot run are evaluated by pandas."""
+    listed = arguments.get("regex_list")
+    each = [
+        ("regex", None, arguments.get("regex")),
+        *(("regex_list", n, r) for n, r in enumerate(listed if isinstance(listed, list) else [])),
+    ]
+    for name, index, regex in each:
+        if not isinstance(regex, str):
+            continue
+        try:
+            re.compile(regex)
+            if reason := _pandas_only(regex):
+                why = f"{name} has {reason}, which Polars cannot run: it is evaluated by pandas, more slowly"
+                yield Answer(name, why, note=True, index=index)
+        except re.error as error:
+            yield Answer(name, f"{name} is no regular expression: {error}", index=index)
+        except RecursionError:
+            yield Answer(name, f"{name} is no regular expression: it is nested too deeply", index=index)
+
+
+def _pandas_only(regex: str) -> str:
+    from flows.quality.gx_polars.regexes import Untranslatable, translate
+
+    try:
+        translate(regex)
+    except Untranslatable as reason:
+        return str(reason)
+    return ""
+
+
+def _named(text: str, arguments: dict[str, Any]) -> str:
+    return next((a for a in arguments if a in text), "")
+
+
+def _explained(errors: list[Any], implementation: Any, arguments: dict[str, Any]) -> list[Answer]:
+    """One answer a parameter, whatever number of types pydantic has tried."""
+    found, texts = list[Answer](), dict[str, list[str]]()
+    known = [
+        f for f in implementation.__fields__ if f not in ("id", "meta", "notes", "description", "rendered_content", "batch_id", "windows")
+    ]
+    for error in errors:
+        name = str(error["loc"][0])
+        if error["type"] == "value_error.extra":
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(_own(known))}"
+            found.append(Answer(name, f"unknown parameter {name!r}", hint))
+        elif error["type"] == "value_error.missing" and len(error["loc"]) == 1:
+            found.append(Answer(name, f"the parameter {name!r} is missing"))
+        elif name == "__root__":
+            found.append(Answer("", str(error["msg"])))
+        elif name == "row_condition":
+            continue  # checking.py says what is wrong with it
+        else:
+            texts.setdefault(name, []).append(str(error["msg"]))
+    for name, said in texts.items():
+        several = [t for t in dict.fromkeys(said) if t != "value is not a valid dict"] or said
+        value = repr(arguments.get(name))
+        value = value if len(value) <= SHOWN else value[: SHOWN - 1] + "…"
+        found.append(Answer(name, f"{name}: {value} is wrong: {'; '.join(several)}"))
+    return found
+
+
+def _own(known: list[str]) -> list[str]:
+    """Parameters without those that every expectation has."""
+    common = ("result_format", "catch_exceptions", "severity", "condition_parser")
+    return [k for k in known if k not in common]
+
+
+def _converted(made: Any, arguments: dict[str, Any]) -> list[Answer]:
+    """Scalars that were taken as another type than they are written in."""
+    found = []
+    for name, value in arguments.items():
+        taken = getattr(made, name, value)
+        scalars = type(taken) in (bool, int, float, str) and type(value) in (bool, int, float, str)
+        if scalars and type(taken) is not type(value) and (type(value), type(taken)) != (int, float):
+            found.append(Answer(name, f"{name}: {value!r} is read as {taken!r}", note=True))
+    return found

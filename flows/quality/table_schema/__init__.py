@@ -1,0 +1,10 @@
+"""Table Schemas (the format of schema.data.gouv.fr and Frictionless) as suites: https://specs.frictionlessdata.io/table-schema/
+
+descriptor.py reads a schema and says what is wrong with it; reading.py says what a text is in each type; constraints.py what a value
+has to meet; suite.py makes the suite; expectations.py are the expectations that Great Expectations has not.
+"""
+
+from flows.quality.table_schema.descriptor import Field, Schema, is_table_schema, load_schema
+from flows.quality.table_schema.suite import suite_of
+
+__all__ = ["Field", "Schema", "is_table_schema", "load_schema", "suite_of"]

@@ -1,0 +1,63 @@
+"""A file's columns as a suite of a Table Schema looks at them: missing values are nulls, and cells that a format has typed are written
+as the schema says.
+
+Workbooks and JSON hold a day as a day, not as text: the format that a schema gives for texts is no matter there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from flows.quality.table_schema.descriptor import FALSE, TRUE, Field, field_of
+from flows.quality.table_schema.reading import as_text, by_distinct, read
+
+
+def prepared(rows: pl.LazyFrame, about: dict[str, Any], *, typed_cells: bool) -> pl.LazyFrame:
+    """`about`: `meta.table_schema` of a suite; `typed_cells`: whether texts in default form stand for typed cells (not in CSV)."""
+    there = rows.collect_schema()
+    made = []
+    for name, content in about.get("fields", {}).items():
+        if name in there:
+            field, kind = field_of({"name": name, **content}), there[name]
+            values = pl.col(name)
+            if kind != pl.String and (field.type in ("string", "any") or kind == pl.Null):
+                values = values.map_batches(as_text if kind != pl.Null else _nothing, return_dtype=pl.String, is_elementwise=True)
+                kind = pl.String()
+            if kind == pl.String:
+                made.append(_missing(values, field, typed_cells).alias(name))
+    return rows.with_columns(made)
+
+
+def _nothing(values: pl.Series) -> pl.Series:
+    return values.cast(pl.String)
+
+
+def _missing(values: pl.Expr, field: Field, typed_cells: bool) -> pl.Expr:
+    if field.missing_values:
+        values = pl.when(~values.is_in(pl.Series(field.missing_values, dtype=pl.String).implode())).then(values)
+    if typed_cells and (field.format != "default" or field.options):
+        values = values.map_batches(lambda s: as_declared(s, field), return_dtype=pl.String, is_elementwise=True)
+    return values
+
+
+def as_declared(values: pl.Series, field: Field) -> pl.Series:
+    """Texts in the type's default form, written as the field declares; others as they are."""
+    plain = Field(field.name, field.type)
+    other = read(values, field).is_null() & read(values, plain).is_not_null() & values.is_not_null()
+    if not other.any():
+        return values
+    return values.zip_with(~other, by_distinct(values, lambda text: _written(text, field, plain), pl.String))
+
+
+def _written(text: str, field: Field, plain: Field) -> str:
+    value = read(pl.Series([text]), plain)[0]
+    if field.type in ("date", "datetime", "time") and "%" in field.format and value is not None:
+        return str(value.strftime(field.format))
+    if field.type == "number":
+        return text.replace(".", field.options.get("decimalChar", "."))
+    if field.type == "boolean" and value is not None:
+        words = field.options.get("trueValues", TRUE) if value else field.options.get("falseValues", FALSE)
+        return words[0] if words else text
+    return text

@@ -1,0 +1,139 @@
+"""What a Table Schema asks that Great Expectations has no expectation for. Importing this registers them.
+
+Values may be texts, as read from a file, or typed, as in a dataset: see reading.py.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import polars as pl
+from great_expectations.compatibility import pydantic
+from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation
+
+from flows.errors import ConfigurationError
+from flows.quality.gx_polars.custom import column_condition
+from flows.quality.table_schema.constraints import bound, meets
+from flows.quality.table_schema.descriptor import BOUNDS, CONSTRAINTS, Field, field_of
+from flows.quality.table_schema.reading import read
+
+OF_ONE_VALUE = tuple(c for c in CONSTRAINTS if c not in ("required", "unique"))
+
+
+def of_type(values: pl.Expr, *, field: dict[str, Any]) -> pl.Expr:
+    """True where a value is one of the field's type. `field`: a descriptor of the standard, of which what decides the reading counts."""
+    column = _field(field)
+    return values.map_batches(lambda s: read(s, column).is_not_null(), return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def meeting(values: pl.Expr, *, field: dict[str, Any], constraint: str, limit: Any) -> pl.Expr:
+    """True where a value meets the constraint, or is none of the field's type, which is for `of_type` to say."""
+    column = _field(field)
+    return values.map_batches(lambda s: meets(s, column, constraint, limit), return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def _field(content: dict[str, Any]) -> Field:
+    return field_of({"name": "-", **content})
+
+
+column_condition("column_values.of_table_schema_type", of_type, ("field",))
+column_condition("column_values.meeting_table_schema_constraint", meeting, ("field", "constraint", "limit"))
+
+
+class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
+    """Expect values to be of a type of Table Schema, written as the field says.
+
+    `field`: its descriptor, such as {"type": "date", "format": "%d/%m/%Y"} or {"type": "number", "decimalChar": ","}.
+    """
+
+    field: dict[str, Any]
+    map_metric = "column_values.of_table_schema_type"
+    success_keys = ("field", "mostly")
+
+    @pydantic.validator("field")
+    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _described(value)
+
+
+class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
+    """Expect values that are of the field's type to meet one constraint of Table Schema, such as `minimum` with `limit` 0."""
+
+    field: dict[str, Any]
+    constraint: str
+    limit: Any
+    map_metric = "column_values.meeting_table_schema_constraint"
+    success_keys = ("field", "constraint", "limit", "mostly")
+
+    @pydantic.validator("field")
+    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _described(value)
+
+    @pydantic.validator("constraint")
+    def _is_a_constraint(cls, value: str) -> str:
+        if value not in OF_ONE_VALUE:
+            raise ValueError(f"is one of {', '.join(OF_ONE_VALUE)}")
+        return value
+
+    @pydantic.validator("limit", always=True)
+    def _is_a_limit(cls, value: Any, values: dict[str, Any]) -> Any:
+        if value is None:
+            raise ValueError("is missing")
+        if "field" in values and "constraint" in values:
+            try:
+                checked_limit(_field(values["field"]), values["constraint"], value)
+            except ConfigurationError as error:
+                raise ValueError(error.message) from None
+        return value
+
+
+class _ColumnsExpectation(BatchExpectation):
+    """About which columns there are."""
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("table.columns",)
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "table")
+
+    def _found(self, columns: list[str]) -> list[str]:
+        """The columns that should not be as they are."""
+        raise NotImplementedError
+
+    def _validate(self, metrics: dict[str, Any], runtime_configuration: Any = None, execution_engine: Any = None) -> dict[str, Any]:
+        found = self._found([c for c in metrics["table.columns"] if not str(c).startswith("__")])
+        return {"success": not found, "result": {"observed_value": found}}
+
+
+class ExpectTableColumnsToBeAmong(_ColumnsExpectation):
+    """Expect no other columns than these; some may be absent. The observed value is the others."""
+
+    column_set: list[str]
+    success_keys: ClassVar[tuple[str, ...]] = ("column_set",)
+
+    def _found(self, columns: list[str]) -> list[str]:
+        return [c for c in columns if c not in self.column_set]
+
+
+class ExpectTableColumnsToBeInOrder(_ColumnsExpectation):
+    """Expect those of these columns that are there to be in this order. The observed value is those that stand before one they follow."""
+
+    column_list: list[str]
+    success_keys: ClassVar[tuple[str, ...]] = ("column_list",)
+
+    def _found(self, columns: list[str]) -> list[str]:
+        places = [(self.column_list.index(c), c) for c in columns if c in self.column_list]
+        return [name for (place, name), (following, _) in pairwise(places) if place > following]
+
+
+def checked_limit(field: Field, constraint: str, limit: Any) -> None:
+    """Raises: ConfigurationError for a limit that means nothing for the field."""
+    if constraint == "enum" and not isinstance(limit, list):
+        raise ConfigurationError(f"enum is a list, not {limit!r}")
+    for value in limit if constraint == "enum" else [limit] if constraint in BOUNDS else []:
+        bound(field, value)
+
+
+def _described(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        _field(value)
+    except ConfigurationError as error:
+        raise ValueError(error.message) from None
+    return value
