@@ -13,12 +13,14 @@ from tests.quality.french.met import met, one
 
 DATA = REPOSITORY.parent / "shared" / "data"
 PLACEHOLDERS = [
-    "TEST", "Test 1", "essai2", "xxx", "XXXXXX", "X", "NC", "n.c.", "N/A", "NA", "inconnu", "Inconnue", "à compléter", "A COMPLETER", "---", "?", " ", "", "…",
-    "Non renseigné", "NON COMMUNIQUÉ", "néant", "null", "NaN", "azerty", "Nom Prénom", "raison sociale", "M. X", "Monsieur X.", "TOTO'", "0", "000", "aaaa", "tbd",
+    "TEST", "Test 1", "essai2", "xxx", "XXXXXX", "X", "NC", "n.c.", "N/A", "NA", "inconnu", "Inconnue", "à compléter", "A COMPLETER",
+    "---", "?", " ", "", "…", "Non renseigné", "NON COMMUNIQUÉ", "néant", "null", "NaN", "azerty", "Nom Prénom", "raison sociale",
+    "M. X", "Monsieur X.", "TOTO'", "0", "000", "aaaa", "tbd",
 ]  # fmt: skip
 NAMES = [
-    "Dupont Jean", "DURAND", "Le Test", "Test & Co", "Avenir", "À l'avenir", "Nom de Zeus", "Lo", "Ba", "Ng", "O", "X & Y", "XX7", "SAS 1789", "Inconnu Production",
-    "Na Li", "Exemple et Fils", "Mme Y. Martin", "BnF", "3M", "Société générale", "Testud", "Tatie", "Nulle Part Ailleurs", "Essaim", "Le 421", "EDF",
+    "Dupont Jean", "DURAND", "Le Test", "Test & Co", "Avenir", "À l'avenir", "Nom de Zeus", "Lo", "Ba", "Ng", "O", "X & Y", "XX7",
+    "SAS 1789", "Inconnu Production", "Na Li", "Exemple et Fils", "Mme Y. Martin", "BnF", "3M", "Société générale", "Testud", "Tatie",
+    "Nulle Part Ailleurs", "Essaim", "Le 421", "EDF",
 ]  # fmt: skip
 
 

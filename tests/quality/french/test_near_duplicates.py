@@ -137,6 +137,6 @@ def test_arguments_that_make_no_sense_are_refused(wrong: dict[str, float]) -> No
 def test_articles_of_the_labour_code() -> None:
     """Some articles are repeated for other cases with one word changed; 88 word for word."""
     texts = pl.read_csv(ARTICLES, columns=["texte"], infer_schema=False)
-    counts = [(~texts.select(is_not_near_duplicate(pl.col("texte"), threshold)).to_series()).sum() for threshold in (1, 0.9, 0.8)]
+    counts = [(~texts.select(is_not_near_duplicate(pl.col("texte"), threshold=threshold)).to_series()).sum() for threshold in (1, 0.9, 0.8)]
     assert counts[0] == 88
     assert counts[0] < counts[1] < counts[2] < 500

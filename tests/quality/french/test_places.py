@@ -20,9 +20,10 @@ TOWNS = {  # longitude, latitude
 }  # fmt: skip
 CORSICA = {"Bastia": (9.450, 42.697), "Ajaccio": (8.738, 41.919), "Bonifacio": (9.159, 41.387)}
 OVERSEAS = {
-    "guadeloupe": (-61.728, 15.996), "martinique": (-61.067, 14.604), "guyane": (-52.326, 4.938), "reunion": (55.448, -20.879), "mayotte": (45.228, -12.780),
-    "saint-pierre-et-miquelon": (-56.177, 46.778), "saint-barthelemy": (-62.850, 17.896), "saint-martin": (-63.083, 18.068),
-    "wallis-et-futuna": (-176.175, -13.282), "polynesie-francaise": (-149.566, -17.537), "nouvelle-caledonie": (166.457, -22.275),
+    "guadeloupe": (-61.728, 15.996), "martinique": (-61.067, 14.604), "guyane": (-52.326, 4.938), "reunion": (55.448, -20.879),
+    "mayotte": (45.228, -12.780),    "saint-pierre-et-miquelon": (-56.177, 46.778), "saint-barthelemy": (-62.850, 17.896),
+    "saint-martin": (-63.083, 18.068),    "wallis-et-futuna": (-176.175, -13.282),
+    "polynesie-francaise": (-149.566, -17.537), "nouvelle-caledonie": (166.457, -22.275),
     "terres-australes": (70.219, -49.351),
 }  # fmt: skip
 ELSEWHERE = {
