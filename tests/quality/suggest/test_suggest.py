@@ -68,7 +68,9 @@ def test_what_is_proposed_for_a_dataset():
     assert ranges["montant"][0] == 0 and ranges["montant"][1] in (10_000, 20_000, 50_000)
     [order] = of(found, "expect_column_pair_values_a_to_be_greater_than_b")
     assert (order["kwargs"]["column_A"], order["kwargs"]["column_B"]) == ("traite_le", "recu_le")
-    assert of(found, "expect_column_values_to_not_match_regex", "texte") and of(found, "expect_column_value_lengths_to_be_between", "texte")
+    assert of(found, "expect_column_values_to_be_free_of_mojibake", "texte") and of(
+        found, "expect_column_value_lengths_to_be_between", "texte"
+    )
     assert of(found, ROW_COUNT)[0]["kwargs"] == {"max_drop": 0.2} and of(found, NULL_SHARE)
     assert {e["kwargs"]["column"] for e in of(found, DISTRIBUTION)} == {"canal", "note", "annee", "montant"}
 
@@ -157,7 +159,9 @@ def test_what_did_not_hold_on_an_earlier_version_is_not_proposed():
     assert "note" not in [e["kwargs"]["column"] for e in of(found, "expect_column_values_to_be_between")]
     assert not of(found, DISTRIBUTION, "canal") and not of(found, NULL_SHARE)
     assert {(d.type, d.columns) for d in found.dropped} >= {("expect_column_values_to_be_in_set", "canal"), (NULL_SHARE, "")}
-    assert all("1 version(s) before" in d.why for d in found.dropped)
+    whys = {d.type: d.why for d in found.dropped}
+    assert whys["expect_column_values_to_be_in_set"] == "it did not hold 1 version(s) before this one"
+    assert whys[NULL_SHARE] == "it did not hold on this version, beside the one before it"
 
 
 def test_a_column_that_an_earlier_version_had_not_is_nothing_against_it():
@@ -182,6 +186,55 @@ def test_nothing_of_a_hidden_column_but_figures():
     found = made(rows(), key=["id"], hidden=["nom", "canal"], personal=True)
     text = json.dumps(found.suite, ensure_ascii=False)
     assert not any(value in text for value in (*rows()["nom"].head(500), *CANALS))
+
+
+def test_formats_of_french_administrations():
+    from flows.quality.french import lists
+
+    r = random.Random(6)
+
+    def siren():
+        body = [r.randrange(10) for _ in range(8)]
+        body[0] = body[0] or 1
+        rest = sum(sum(divmod(d * 2, 10)) if n % 2 else d for n, d in enumerate(body))
+        return "".join(map(str, body)) + str(-rest % 10)
+
+    def code(name, *kinds):
+        known = lists.codes(name, *kinds).sort()
+        return [known[r.randrange(len(known))] for _ in range(1000)]
+
+    count = range(1000)
+    frame = pl.DataFrame(
+        {
+            "entreprise": [siren() for _ in count],
+            "metier": code("rome"),
+            "cp": code("postal_codes"),
+            "lieu": [c if i % 200 else "inconnu" for i, c in enumerate(code("communes", "commune"))],
+            "contact": [f"service{i}@ville-{r.randrange(50)}.fr" for i in count],
+            "tel": [f"01 40 {r.randrange(10, 99)} {r.randrange(10, 99)} {r.randrange(10, 99)}" for _ in count],
+            "le": [f"{r.randrange(1, 29):02}/{r.randrange(1, 13):02}/20{r.randrange(10, 25)}" for _ in count],
+            "numero": [f"{r.randrange(10**9):09}" for _ in count],
+            "longitude": [r.uniform(0, 5) for _ in count],
+            "latitude": [r.uniform(44, 48) for _ in count],
+        }
+    )
+    found = {
+        e["kwargs"].get("column"): e["type"].removeprefix("expect_column_values_to_")
+        for e in made(frame).suite["expectations"]
+        if "mostly" in e["kwargs"] and "null" not in e["type"]
+    }
+    assert {k: found[k] for k in ("entreprise", "metier", "cp", "lieu", "contact", "tel", "le", "numero")} == {
+        "entreprise": "be_siren",
+        "metier": "be_rome",
+        "cp": "be_postal_code",
+        "lieu": "be_commune",
+        "contact": "be_email",
+        "tel": "be_french_phone",
+        "le": "be_french_date",
+        "numero": "match_regex",
+    }
+    [pair] = of(made(frame), "expect_column_pair_values_to_be_in_france")
+    assert (pair["kwargs"]["column_A"], pair["kwargs"]["column_B"]) == ("longitude", "latitude")
 
 
 STRANGE = pl.DataFrame(
