@@ -11,6 +11,7 @@ from typing import Any
 from flows.lake.raw import RawFile
 from flows.privacy import PRIVACY_REVISION
 from flows.project import Column, Dataset, Model, Project, TfidfCandidate, TransformerCandidate
+from flows.quality.french import lists
 from flows.quality.suites import QUALITY_REVISION, Suite
 
 INGEST_REVISION = "1"
@@ -53,11 +54,13 @@ def _transform(folder: Path, transform: str | None) -> str:
 
 
 def check_parts(dataset: Dataset, suites: list[Suite]) -> Parts:
-    """One part a suite, what failures lead to, and the code that evaluates them."""
+    """One part a suite, what failures lead to, the code that evaluates them, and the reference lists that they look into."""
     parts = {f"expectations {s.name}": s.sha256[:24] for s in suites}
     code = digest([QUALITY_REVISION, version("great-expectations")])
     excuses = {column: excuse.model_dump() for column, excuse in dataset.not_personal.items()}
     parts["personal data"] = digest([PRIVACY_REVISION, excuses])
+    if listed := lists.revision(expectation["type"] for suite in suites for expectation in suite.expectations):
+        parts["reference lists"] = listed
     return parts | {"on_failure": digest([dataset.on_failure, dataset.personal_data]), "expectation code": code}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -29,17 +30,21 @@ def refresh(names: list[str], settings: Settings, folder: Path = lists.FOLDER) -
     from flows.quality.french.lists_refresh import build, write
 
     entries = lists.manifest(folder)
-    for name in names or sorted(entries):
+    for name in names:
         if name not in entries:
             near = get_close_matches(name, entries, n=1)
             hint = f"did you mean {near[0]!r}?" if near else ", ".join(sorted(entries))
             raise ConfigurationError(f"there is no reference list {name!r}", where=str(folder / lists.MANIFEST), hint=hint)
-        with tempfile.TemporaryDirectory(prefix="socle-lists-") as place:
+    with tempfile.TemporaryDirectory(prefix="socle-lists-") as place:
+        fetched = dict[str, tuple[Path, dict[str, Any]]]()
+        for name in names or sorted(entries):
             files, read = list[Path](), list[dict[str, Any]]()
-            for number, source in enumerate(entries[name]["sources"]):
-                file, taken = _fetch(source, Path(place, str(number)), settings)
-                files.append(file)
-                read.append(taken)
+            for source in entries[name]["sources"]:
+                key = json.dumps(source, sort_keys=True)
+                if key not in fetched:  # several lists are made of one file
+                    fetched[key] = _fetch(source, Path(place, str(len(fetched))), settings)
+                files.append(fetched[key][0])
+                read.append(fetched[key][1])
             yield write(name, build(name, files), {**entries[name], "read": read}, settings.reference_shrink_percent, folder)
 
 

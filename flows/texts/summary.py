@@ -36,6 +36,7 @@ CAUSES = {
     "transform": "la transformation a changé",
     "on_failure": "la conduite à tenir en cas d'échec a changé",
     "expectation code": "le code des contrôles a changé",
+    "reference lists": "une liste de référence des contrôles a changé",
     "revision": "la lecture des fichiers a changé",
 }
 """Parts of a fingerprint (steps/fingerprints.py) and other reasons of a plan -> French."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "reference"
 MANIFEST = "manifest.json"
+USED = {
+    "expect_column_values_to_be_commune": ("communes",),
+    "expect_column_values_to_be_department": ("departments",),
+    "expect_column_values_to_be_postal_code": ("postal_codes",),
+    "expect_column_values_to_be_naf": ("naf",),
+    "expect_column_values_to_be_rome": ("rome",),
+    "expect_column_values_to_be_idcc": ("idcc",),
+    "expect_column_pair_values_to_be_postal_code_and_commune": ("communes", "postal_codes"),
+}
+"""Expectation -> the lists that it looks into."""
 
 
 @lru_cache(maxsize=16)
@@ -59,14 +70,14 @@ def manifest(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     return found
 
 
-@lru_cache(maxsize=1)
-def revision() -> str:
-    """Of all lists together: where it changes, what they refuse may change."""
-    sums = {name: entry["sha256"] for name, entry in sorted(manifest().items())}
-    return hashlib.sha256(json.dumps(sums).encode()).hexdigest()[:24]
+def revision(expectations: Iterable[str]) -> str:
+    """Of the lists that these expectations use: where it changes, what they refuse may change. Empty if they use none."""
+    used = sorted({name for kind in expectations for name in USED.get(kind, ())})
+    sums = [manifest()[name]["sha256"] for name in used]
+    return hashlib.sha256("".join(sums).encode()).hexdigest()[:24] if used else ""
 
 
 def forget() -> None:
     """After the files changed."""
-    for cached in (table, codes, revision):
-        cached.cache_clear()
+    table.cache_clear()
+    codes.cache_clear()

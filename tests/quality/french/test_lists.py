@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from flows.errors import ConfigurationError, SourceRefused
 from flows.quality.french import lists, lists_refresh
+from flows.quality.suites import Suite
 from flows.settings import Settings
+from flows.steps.fingerprints import changed, check_parts
 from flows.steps.reference_lists import refresh
 
 COMMUNES = [
@@ -140,6 +143,22 @@ def test_rome_is_built_from_the_archive_of_france_travail(tmp_path):
             "unix_referentiel_code_rome_v460_utf8.csv", '"code_rome","libelle_rome"\n"M1805","Développeur"\n"A1101","Conducteur"\n'
         )
     assert lists_refresh.build("rome", [tmp_path / "rome.zip"]).rows() == [("A1101",), ("M1805",)]
+
+
+def test_the_revision_is_of_the_lists_that_are_used():
+    naf, communes = (lists.revision([f"expect_column_values_to_be_{name}"]) for name in ("naf", "commune"))
+    assert len({naf, communes, lists.revision(["expect_column_values_to_be_siren"])}) == 3
+    assert lists.revision(["expect_column_values_to_be_siren"]) == ""
+    assert lists.revision(["expect_column_values_to_not_be_null", "expect_column_values_to_be_naf"]) == naf
+
+
+def test_a_changed_list_is_a_changed_check(monkeypatch):
+    dataset = SimpleNamespace(not_personal={}, on_failure="block", personal_data=None)
+    suites = [Suite("essai.json", [{"type": "expect_column_values_to_be_naf", "kwargs": {}}], "0" * 64)]
+    before = check_parts(dataset, suites)
+    told = lists.manifest()
+    monkeypatch.setattr(lists, "manifest", lambda: told | {"naf": {"sha256": "other"}})
+    assert changed(before, check_parts(dataset, suites)) == ["reference lists"]
 
 
 def test_a_missing_list_says_where_it_was_looked_for(monkeypatch, tmp_path):
