@@ -83,6 +83,11 @@ def check_result(dataset: str, load_id: str) -> str:
     return f"checks/{dataset}/{load_id}/result.json"
 
 
+def check_trend(dataset: str, load_id: str) -> str:
+    """How each expectation did over the versions up to this load."""
+    return f"checks/{dataset}/{load_id}/trend.json"
+
+
 def check_docs(dataset: str, load_id: str) -> str:
     return f"checks/{dataset}/{load_id}/index.html"
 

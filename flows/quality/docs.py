@@ -6,15 +6,19 @@ network they are blank. See docs/decisions/0004-data-docs.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from flows.quality import sentences
+from flows.quality import sentences, trends
 from flows.quality.previous import PREVIOUS
 from flows.quality.results import CheckReport, CheckResult
+from flows.quality.trends import Answer, Point, Trend
 from flows.quality.words import counted, moment, number
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 VERDICTS = {
     "passed": ("Conforme", "ok", "Tous les contrôles critiques sont satisfaits. La version est publiée."),
@@ -23,6 +27,7 @@ VERDICTS = {
     "unchanged": ("Inchangé", "ok", "Le fichier a changé, mais ses lignes sont les mêmes : il n'y a pas de nouvelle version."),
     "refused": ("Refusé", "bad", "Rien n'a changé pour les lecteurs : ce qui était publié le reste."),
 }
+HISTORY = 12  # reports of the table under a trend
 SEVERITIES = {"critical": "critique", "warning": "alerte", "info": "information"}
 
 
@@ -96,19 +101,63 @@ def reasons(report: CheckReport) -> list[str]:
     return lines
 
 
-def render(report: CheckReport, title: str) -> str:
-    """The whole page. Values are escaped: data can hold anything."""
+@dataclass(frozen=True)
+class Row:
+    """One check of the page."""
+
+    result: CheckResult
+    text: str
+    severity: str
+    series: list[tuple[Point, Answer]]
+
+    @property
+    def newest(self) -> list[tuple[Point, Answer]]:
+        return list(reversed(self.series))[:HISTORY]
+
+    @property
+    def line(self) -> str:
+        return trends.drawn(self.series)[0]
+
+    @property
+    def marks(self) -> list[trends.Mark]:
+        return trends.drawn(self.series)[1]
+
+    @property
+    def described(self) -> str:
+        return trends.described(self.series)
+
+    @property
+    def phrase(self) -> str:
+        return trends.phrase([answer for _, answer in self.series])
+
+
+def rows(report: CheckReport, trend: Trend) -> list[Row]:
+    """What failed first, the gravest at the top."""
+    found = [Row(r, sentence(r), SEVERITIES[r.severity], trend.of(key)) for key, r in trends.keyed(report.results).items()]
+    return sorted(found, key=lambda row: (row.result.success, list(SEVERITIES).index(row.result.severity)))
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    environment.filters["number"] = number
-    ordered = sorted(report.results, key=lambda r: (r.success, list(SEVERITIES).index(r.severity)))
+    environment.filters |= {"number": number, "moment": moment, "figures": trends.figures}
+    return environment.get_template("data_docs.html")
+
+
+def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
+    """The whole page. Values are escaped: data can hold anything. `trend`: this report included."""
+    all_rows = rows(report, trend or Trend())
     name, css, meaning = VERDICTS[report.verdict]
-    return environment.get_template("data_docs.html").render(
+    return _template().render(
         report=report,
         title=title,
         verdict=name,
         css=css,
         meaning=meaning,
-        results=[(r, sentence(r), SEVERITIES[r.severity]) for r in ordered],
+        failed=[row for row in all_rows if not row.result.success],
+        passed=[row for row in all_rows if row.result.success],
         refused=[(rule(name, report.results), count) for name, count in sorted(report.refused_by_rule.items(), key=lambda i: -i[1])],
         reasons=reasons(report),
         at=moment(report.at),

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from flows import contract, progress
 from flows.errors import Conflict, SocleError, SystemFailure
-from flows.lake import keys
 from flows.lake.data_files import DataFile
 from flows.lake.datasets import EMPTY, Dataset, DatasetVersion, LoadRecord
 from flows.lake.quarantine import Quarantine
@@ -28,6 +26,7 @@ from flows.steps.parse import parse
 from flows.steps.parts import digest_of, rows_of
 from flows.steps.parts import scan as scan_parts
 from flows.steps.plan import DatasetPlan, erasures, plan_dataset, require_bucket, source_of
+from flows.steps.reports import write_report
 
 ATTEMPTS = 5  # plans and audits again when other writers commit meanwhile
 
@@ -160,7 +159,7 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
     with progress.step(f"{name}: publishing"):
         if report.verdict != "refused" and same_rows(run, plan, audited):
             report.verdict, report.reasons = "unchanged", ["the bytes changed, the rows did not"]
-            write_report(run, report)
+            write_report(run, report, plan.current)
             return LoadOutcome(name, "nothing", report.reasons, plan.current, report, plan.current)
         quarantined = Quarantine(run.lake, project, name).add(
             refused.scan(audited.refused_files),
@@ -170,7 +169,7 @@ def publish(run: Run, plan: DatasetPlan, audited: Audited) -> LoadOutcome:
             sha256={f.name: f.sha256 for f in plan.files or []},
             expected=report.rows["refused"],
         )
-        write_report(run, report)
+        write_report(run, report, plan.current)
         if report.verdict == "refused":
             return LoadOutcome(name, "refused", report.reasons, plan.current, report, plan.current)
         record = LoadRecord(
@@ -227,17 +226,5 @@ def check_again(run: Run, plan: DatasetPlan) -> LoadOutcome:
     loaded, and a version that is already public is flagged, not taken back."""
     assert plan.current is not None
     report = audit_version(run, plan.name, plan.current, plan.load_id, plan.check_fingerprint)
-    write_report(run, report)
+    write_report(run, report, plan.current)
     return LoadOutcome(plan.name, "checked", plan.reasons, plan.current, report, plan.current)
-
-
-def write_report(run: Run, report: CheckReport) -> None:
-    """Docs first, then the result that makes them count."""
-    from flows.quality.docs import render
-
-    report.at = report.at or datetime.now(UTC).isoformat(timespec="seconds")
-    report.run = run.id
-    objects = run.lake.bucket(run.project.name)
-    title = run.project.datasets[report.dataset].title
-    objects.put(keys.check_docs(report.dataset, report.load_id), render(report, title).encode())
-    objects.put(keys.check_result(report.dataset, report.load_id), report.to_json())

@@ -20,6 +20,7 @@ from flows.steps import Run
 from flows.steps.identity import Person
 from flows.steps.pieces import read_again
 from flows.steps.plan import source_of
+from flows.steps.reports import kept_trend, put_report
 
 DAY_S = 86_400.0
 PROJECT_WIDE = ("audit/", keys.ERASURES)  # records that are never changed
@@ -87,7 +88,7 @@ def clean_checks(run: Run, name: str, who: Person, *, found: bool, dry_run: bool
         if after != before or who.needle.in_text(page):
             changed += 1
             if not dry_run:
-                _write_report(run, name, CheckReport.from_json(json.dumps(after).encode()))
+                put_report(run, CheckReport.from_json(json.dumps(after).encode()), kept_trend(run, name, load_id))
     return changed
 
 
@@ -108,16 +109,7 @@ def copied_report(run: Run, name: str, load_id: str, new: str, total: int) -> No
     except NotFound:
         return
     results = [replace(r, examples=[]) for r in report.results]
-    _write_report(run, name, replace(report, load_id=new, rows=report.rows | {"total": total}, results=results))
-
-
-def _write_report(run: Run, name: str, report: CheckReport) -> None:
-    """As steps/ingest.py writes it: docs first. Time and run stay those of the checks."""
-    from flows.quality.docs import render
-
-    objects = run.lake.bucket(run.project.name)
-    objects.put(keys.check_docs(name, report.load_id), render(report, run.project.datasets[name].title).encode())
-    objects.put(keys.check_result(name, report.load_id), report.to_json())
+    put_report(run, replace(report, load_id=new, rows=report.rows | {"total": total}, results=results), kept_trend(run, name, load_id))
 
 
 # ---- afterwards ----------------------------------------------------------------------------------------------------
