@@ -193,3 +193,34 @@ def test_real_files_are_read_right(name):
     names, rows, bad = pull(path, how)
     assert (how.encoding, how.delimiter, how.skip_rows, how.header_rows) == (encoding, delimiter, skipped, headers)
     assert (len(names), len(rows), bad) == (columns, count, [])
+
+
+# ---- two encodings in one file, a total among the records ----------------------------------------------------------
+
+
+def findings_of(path: Path) -> tuple[CsvFormat, list[str]]:
+    found = formats.decide(path, path.name, CsvFormat(type="csv"), limits(path.parent))
+    return found.format, [f.text for f in found.findings if f.kind == "ambiguous"]
+
+
+@pytest.mark.parametrize(("utf8", "other", "chosen"), [(8, 2, "utf-8"), (2, 8, "cp1252")])
+def test_two_encodings_in_one_file_are_reported(tmp_path, utf8, other, chosen):
+    lines = ["1;été\n".encode()] * utf8 + ["2;été\n".encode("cp1252")] * other
+    how, said = findings_of(put(tmp_path, b"a;b\n" + b"".join(lines)))
+    assert how.encoding == chosen and [s for s in said if "two encodings seem to be mixed" in s]
+    _, rows, bad = pull(tmp_path / "recu.csv", how)
+    assert (len(rows), len(bad)) == ((8, 2) if chosen == "utf-8" else (10, 0))
+
+
+def test_capitals_and_hard_spaces_of_cp1252_are_no_mixture(tmp_path):
+    text = "libellé;note\nQUALITÉ»;à\u00a0voir\nLIBERTÉ°;été\nÉtat :;Ça\u00a0va\n"
+    how, said = findings_of(put(tmp_path, text.encode("cp1252")))
+    assert how.encoding == "cp1252" and said == []
+
+
+def test_a_total_that_is_read_as_a_record_is_reported(tmp_path):
+    rows = "".join(f"{i};x\n" for i in range(5))
+    assert any("'Total' near the end is read as a record" in s for s in findings_of(put(tmp_path, f"a;b\n{rows}Total;5\nautre;x;y\n"))[1])
+    how, said = findings_of(put(tmp_path, f"a;b\n{rows}\nTotal;5\n(*) provisoire\n"))
+    assert how.footer_rows == 3 and not said
+    assert not findings_of(put(tmp_path, "a;b\n" + "Total;5\nx;1\n" * 4))[1]

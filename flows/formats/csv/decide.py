@@ -55,7 +55,9 @@ def _decide(path: Path, declared: CsvFormat) -> Decision:
     if declared.header_rows is not None or declared.names:
         found["names"] = None
     if declared.footer_rows is None:
-        found["footer_rows"], said = _footer(path, name, best, whole, data)
+        found["footer_rows"], said, total = _footer(path, name, best, whole, data)
+        if total:
+            findings.append(_total_read(total))
         if said:
             reasons["footer_rows"] = f"what comes after the last record is no record: {said[0]!r}"
             findings.append(_left_out(said))
@@ -137,7 +139,8 @@ def _two_ways(best: Reading, other: Reading) -> Finding:
     )
 
 
-def _footer(path: Path, name: str, best: Reading, whole: bool, data: bytes) -> tuple[int, list[str]]:
+def _footer(path: Path, name: str, best: Reading, whole: bool, data: bytes) -> tuple[int, list[str], str]:
+    """Lines after the last record, their texts, and the text of a total that is read as a record."""
     declared, mark = resolve(path, name)
     grammar = Grammar(best.delimiter.encode(), best.quote.encode(), best.escape.encode(), best.skip_space)
     if whole:
@@ -156,9 +159,17 @@ def _footer(path: Path, name: str, best: Reading, whole: bool, data: bytes) -> t
     key = max(set(kinds), key=kinds.count) if kinds else "text"
     header = 1 if whole else 0
     if len(records) <= header + 1:
-        return 0, []
+        return 0, [], ""
     lines, said = table.footer(records[header:], tail, best.width, key)
-    return lines, said
+    return lines, said, "" if said else table.total_read(records[header:], best.width)
+
+
+def _total_read(text: str) -> Finding:
+    return Finding(
+        "ambiguous",
+        f"the line {text!r} near the end is read as a record; if it is a total, declare format.footer_rows",
+        f"La ligne « {text} », près de la fin, est lue comme une donnée ; si c'est un total, il faut le déclarer (format.footer_rows)",
+    )
 
 
 def _left_out(said: list[str]) -> Finding:

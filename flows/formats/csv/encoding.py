@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from flows.errors import ConfigurationError
@@ -26,6 +26,8 @@ UPPER = (COMMON + LOWER).replace("ß", "").replace("ÿ", "").upper()
 SIGNS = "€°«»’‘“”–—…²³½×§·ºª•¼¾±µ£®©¿¡\u00a0\u202f´"
 CLEARLY, DOUBTFUL, CLOSE = 0.6, 0.3, 0.12
 FEW = 10  # characters that are not ASCII: no statistics can be made of them
+MOJIBAKE = re.compile(rb"\xc3[\x80-\xbf]|\xc2[\xa0-\xbf]|\xe2\x80[\x90-\xbf]|\xe2\x82\xac")
+"""Letters and signs of French in UTF-8; in an encoding of one byte a character, pairs that no language has."""
 STRANGE = 0.02  # share of what is not ASCII that may be no UTF-8 in a file that is UTF-8 all the same
 
 
@@ -71,7 +73,25 @@ def find(path: Path) -> Encoding:
         return Encoding("utf-8", f"{good} characters that are not ASCII are valid UTF-8")
     if good and bad <= max(1, STRANGE * good) and good > 10:
         return Encoding("utf-8", f"{good} characters are valid UTF-8, {bad} bytes are not", findings=[_strange(bad)])
-    return _of_bytes(_telling(parts))
+    if good >= bad and good > 1:
+        return Encoding("utf-8", f"{good} characters are valid UTF-8, {bad} bytes are not", findings=[_mixed("utf-8", good, bad)])
+    found = _of_bytes(_telling(parts))
+    if good and any(MOJIBAKE.search(part) for part in parts):
+        found = replace(found, findings=[*found.findings, _mixed(found.name, good, bad)])
+    return found
+
+
+def _mixed(chosen: str, good: int, bad: int) -> Finding:
+    """Several programs wrote into the file, or text was converted twice."""
+    if chosen == "utf-8":
+        what, quoi = "the rows with the others are refused", "les lignes qui contiennent les autres sont refusées"
+    else:
+        what, quoi = "they are read as pairs like “Ã©”", "ils sont lus comme des paires telles que « Ã© »"
+    return Finding(
+        "ambiguous",
+        f"two encodings seem to be mixed: {good} characters are valid UTF-8, {bad} bytes are not; it is read as {chosen}, and {what}",
+        f"deux encodages semblent mélangés : {good} caractères sont de l'UTF-8 valide, {bad} octets n'en sont pas ; lu en {chosen}, {quoi}",
+    )
 
 
 def _strange(bad: int) -> Finding:

@@ -239,6 +239,13 @@ def footer(records: list[Record], tail: bytes, width: int, key: str) -> tuple[in
     return line_ends(rest), shown
 
 
+def total_read(records: list[Record], width: int) -> str:
+    """The text of the one row near the end that says that it is a total, and stands among the records."""
+    first = [next((f.strip() for f in r.fields or [] if f.strip()), "") for r in records]
+    found = [i for i, text in enumerate(first) if TOTAL.fullmatch(text)]
+    return first[found[0]] if width > 1 and len(found) == 1 and found[0] >= len(records) - 5 else ""
+
+
 def _gap(tail: bytes, records: list[Record], at: int) -> bytes:
     return tail[records[at - 1].end : records[at].start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
@@ -253,7 +260,7 @@ def _is_footer(row: Record, width: int, blank_before: bool, key: str) -> bool:
         return False
     if width == 1:
         return blank_before and bool(NOTE.match(text)) and len(text) > 20
-    said = bool(NOTE.match(text) or re.match(r"\s*(#|\*|\(\d+\)|\[\d+\]|©)", text))
+    said = bool(NOTE.match(text) or re.match(r"\s*(#|\*|\((\d+|\*+|[a-z])\)|\[\d+\]|©)", text))
     if len(fields) == 1 and (not row.fields or len(row.fields) in (1, width) or blank_before):
         return said or (blank_before and kind(first) == "text" and len(first) > 3)
     return said and (row.fields is None or len(row.fields) != width)
