@@ -48,8 +48,8 @@ def test_three_sides() -> None:
     assert leaked(rows) == [False, False, False, False, True, True]
 
 
-def test_of_sides_of_one_size_the_second_by_name_is_unexpected() -> None:
-    assert leaked([(FIRST, "b"), (FIRST, "a")]) == [True, False]
+def test_of_sides_of_one_size_the_one_that_begins_counts_as_larger() -> None:
+    assert leaked([(FIRST, "b"), (FIRST, "a"), (OTHER, "b"), (OTHER, "a")]) == [False, True, False, True]
 
 
 def test_rows_without_text_or_side_are_left_alone() -> None:
@@ -77,3 +77,5 @@ def test_what_is_left_has_no_text_on_both_sides(rows: list[tuple[str, str]]) -> 
 def test_arguments_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="threshold is 2"):
         is_not_leaked({"texte": pl.col("texte"), "cote": pl.col("cote")}, threshold=2)
+    with pytest.raises(ConfigurationError, match="there is one column"):
+        is_not_leaked({"cote": pl.col("cote")})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flows.quality.french.names import is_not_placeholder
 from tests.conftest import REPOSITORY
-from tests.quality.french.met import met, one
+from tests.quality.french.meets import meets, met
 
 DATA = REPOSITORY.parent / "shared" / "data"
 PLACEHOLDERS = [
@@ -25,21 +25,21 @@ NAMES = [
 
 
 def test_placeholders() -> None:
-    assert [p for p, ok in zip(PLACEHOLDERS, met(is_not_placeholder, PLACEHOLDERS), strict=True) if ok] == []
+    assert [p for p, ok in zip(PLACEHOLDERS, meets(is_not_placeholder, *PLACEHOLDERS), strict=True) if ok] == []
 
 
 def test_names() -> None:
-    assert [n for n, ok in zip(NAMES, met(is_not_placeholder, NAMES), strict=True) if not ok] == []
+    assert [n for n, ok in zip(NAMES, meets(is_not_placeholder, *NAMES), strict=True) if not ok] == []
 
 
 def test_a_project_allows_names_and_adds_placeholders() -> None:
-    assert met(is_not_placeholder, ["AAA", "Test", "aucun agent"], allowed=["aaa", "TEST"], also=["Aucun agent"]) == [True, True, False]
+    assert meets(is_not_placeholder, *["AAA", "Test", "aucun agent"], allowed=["aaa", "TEST"], also=["Aucun agent"]) == [True, True, False]
 
 
 @settings(deadline=None)
 @given(st.sampled_from("abxyz0?-*."), st.integers(3, 30))
 def test_one_character_again_and_again_is_a_placeholder(character: str, times: int) -> None:
-    assert one(is_not_placeholder, character * times) is False
+    assert met(is_not_placeholder, character * times) is False
 
 
 @settings(deadline=None)
@@ -50,7 +50,7 @@ def test_one_character_again_and_again_is_a_placeholder(character: str, times: i
 )
 def test_case_spaces_and_punctuation_do_not_count(word: str, around: str, upper: bool) -> None:
     written = around.format(word.upper() if upper else word)
-    assert one(is_not_placeholder, written) is False
+    assert met(is_not_placeholder, written) is False
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="needs shared/data")

@@ -17,7 +17,7 @@ from flows.quality.french.minhash import bands, jaccard, shingles
 from flows.quality.french.near_duplicates import is_not_near_duplicate
 from flows.quality.french.texts import folded
 from tests.conftest import REPOSITORY
-from tests.quality.french.met import met
+from tests.quality.french.meets import meets
 
 ARTICLES = REPOSITORY.parent / "shared" / "data" / "code-du-travail" / "articles.csv"
 FIRST = "L'employeur informe chaque salarié par écrit quinze jours avant la date de la visite médicale prévue au présent article."
@@ -28,20 +28,20 @@ marks = st.sampled_from([" ", "  ", ", ", " - ", "\n", "… ", " (", ") ", "'", 
 
 
 def test_texts_that_come_again() -> None:
-    assert met(is_not_near_duplicate, [FIRST, OTHER, CLOSE, FIRST, OTHER.upper()]) == [True, True, False, False, False]
-    assert met(is_not_near_duplicate, [CLOSE, OTHER, FIRST], threshold=0.99) == [True, True, True]
+    assert meets(is_not_near_duplicate, *[FIRST, OTHER, CLOSE, FIRST, OTHER.upper()]) == [True, True, False, False, False]
+    assert meets(is_not_near_duplicate, *[CLOSE, OTHER, FIRST], threshold=0.99) == [True, True, True]
 
 
 def test_with_a_threshold_of_one_only_equal_texts_count() -> None:
-    assert met(is_not_near_duplicate, [FIRST, CLOSE, f"{FIRST.lower()} !"], threshold=1) == [True, True, False]
+    assert meets(is_not_near_duplicate, *[FIRST, CLOSE, f"{FIRST.lower()} !"], threshold=1) == [True, True, False]
 
 
 def test_texts_that_say_nothing_resemble_nothing() -> None:
-    assert met(is_not_near_duplicate, [None, None, "", "", "?", "…", " "]) == [True] * 7
+    assert meets(is_not_near_duplicate, *[None, None, "", "", "?", "…", " "]) == [True] * 7
 
 
 def test_short_texts() -> None:
-    assert met(is_not_near_duplicate, ["Oui", "non", "OUI.", "a", "b", "A"]) == [True, True, False, True, True, False]
+    assert meets(is_not_near_duplicate, *["Oui", "non", "OUI.", "a", "b", "A"]) == [True, True, False, True, True, False]
 
 
 def test_a_chain_each_of_which_resembles_the_one_before() -> None:
@@ -50,7 +50,7 @@ def test_a_chain_each_of_which_resembles_the_one_before() -> None:
     chain = ["".join(random.Random(step).choices(string.ascii_uppercase, k=30 * step) + letters[30 * step :]) for step in range(1)]
     for step in range(1, 8):
         chain.append("".join([*random.Random(step).choices(string.ascii_lowercase, k=30), *chain[-1][:-30]]))
-    assert met(is_not_near_duplicate, chain) == [True] + [False] * 7
+    assert meets(is_not_near_duplicate, *chain) == [True] + [False] * 7
 
 
 @settings(deadline=None, max_examples=60)
@@ -59,7 +59,7 @@ def test_case_spaces_and_punctuation_do_not_count(text: list[str], data: st.Data
     original = " ".join(text)
     assume(any(c.isalpha() for c in original))
     changed = "".join(w.upper() if data.draw(st.booleans()) else w.title() if data.draw(st.booleans()) else w for w in _joined(text, data))
-    assert met(is_not_near_duplicate, [original, OTHER, changed])[2] is False
+    assert meets(is_not_near_duplicate, *[original, OTHER, changed])[2] is False
 
 
 def _joined(text: list[str], data: st.DataObject) -> list[str]:
@@ -72,7 +72,7 @@ def test_the_same_as_comparing_each_with_each(seed: int, threshold: float, shing
     """None that is less similar is found; nearly all that are as similar or more are."""
     texts = _altered(random.Random(seed), 80)
     exact = _exactly(texts, threshold, shingle)
-    found = [not ok for ok in met(is_not_near_duplicate, texts, threshold=threshold, shingle=shingle)]
+    found = [not ok for ok in meets(is_not_near_duplicate, *texts, threshold=threshold, shingle=shingle)]
     assert not [t for t, f, e in zip(texts, found, exact, strict=True) if f and not e]
     assert sum(found) >= 0.9 * sum(exact)
 
@@ -120,11 +120,11 @@ def test_the_same_question_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> 
     """Great Expectations asks for the count, then for the values, then for the places."""
     near_duplicates._answers.clear()
     column = [FIRST, OTHER, CLOSE]
-    first = met(is_not_near_duplicate, column)
+    first = meets(is_not_near_duplicate, *column)
     monkeypatch.setattr(near_duplicates, "_resembling", None)
-    assert met(is_not_near_duplicate, column) == first
+    assert meets(is_not_near_duplicate, *column) == first
     with pytest.raises(TypeError, match="not callable"):
-        met(is_not_near_duplicate, [*column[::-1]])
+        meets(is_not_near_duplicate, *[*column[::-1]])
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0}, {"threshold": 1.5}, {"shingle": 0}])

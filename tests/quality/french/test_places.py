@@ -11,7 +11,7 @@ from pyproj import Transformer
 from flows.errors import ConfigurationError
 from flows.quality.french.places import ZONES, is_in_france, is_lambert93, is_not_swapped, is_point_in_france
 from tests.conftest import REPOSITORY
-from tests.quality.french.met import met, one
+from tests.quality.french.meets import meets, met
 
 DATA = REPOSITORY.parent / "shared" / "data"
 TOWNS = {  # longitude, latitude
@@ -95,10 +95,10 @@ def test_numbers_as_texts() -> None:
 
 def test_points_as_texts() -> None:
     good = ["48.857, 2.352", "48.857,2.352", "[48.857, 2.352]", "48.857 2.352", " (-12.79; 45.19) "]
-    assert met(is_point_in_france, good) == [True] * len(good)
-    assert met(is_point_in_france, ["2.352, 48.857", "48.857", "Paris", "", None, "0.0, -1.488", "48.857, 2.352, 30"]) == [False] * 7
-    assert one(is_point_in_france, "2.352, 48.857", order="lon,lat") is True
-    assert one(is_point_in_france, "-12.79, 45.19", zones=["metropole"]) is False
+    assert meets(is_point_in_france, *good) == [True] * len(good)
+    assert meets(is_point_in_france, *["2.352, 48.857", "48.857", "Paris", "", None, "0.0, -1.488", "48.857, 2.352, 30"]) == [False] * 7
+    assert met(is_point_in_france, "2.352, 48.857", order="lon,lat") is True
+    assert met(is_point_in_france, "-12.79, 45.19", zones=["metropole"]) is False
 
 
 def test_what_does_not_exist_is_said() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flows.quality.french.texts import ORDINARY, folded, is_free_of_html, is_free_of_mojibake, is_french
 from tests.conftest import REPOSITORY
-from tests.quality.french.met import met, one
+from tests.quality.french.meets import meets, met
 
 ARTICLES = REPOSITORY.parent / "shared" / "data" / "code-du-travail" / "articles.csv"
 FRENCH = [
@@ -64,24 +64,24 @@ accented = st.sampled_from("àâçèéêëîïôùûœ«»’…ÀÉÈÊÇŒ–�
 
 
 def test_texts_in_french_and_in_other_languages() -> None:
-    assert met(is_french, FRENCH) == [True] * len(FRENCH)
-    assert met(is_french, OTHERS) == [False] * len(OTHERS)
+    assert meets(is_french, *FRENCH) == [True] * len(FRENCH)
+    assert meets(is_french, *OTHERS) == [False] * len(OTHERS)
 
 
 def test_a_text_too_short_to_tell_is_not_judged_unless_asked_for() -> None:
-    assert met(is_french, ["Open space", "", "Der Arbeitgeber ist nicht da."]) == [True] * 3
-    assert one(is_french, "Der Arbeitgeber ist nicht da.", min_length=20) is False
+    assert meets(is_french, *["Open space", "", "Der Arbeitgeber ist nicht da."]) == [True] * 3
+    assert met(is_french, "Der Arbeitgeber ist nicht da.", min_length=20) is False
 
 
 def test_a_text_in_doubt_is_kept_unless_less_confidence_is_asked_for() -> None:
     doubtful = "Responsable e-CRM electronic Customer Relationship Management"
-    assert one(is_french, doubtful, min_confidence=0.95) is True
-    assert one(is_french, doubtful, min_confidence=0.0) is False
+    assert met(is_french, doubtful, min_confidence=0.95) is True
+    assert met(is_french, doubtful, min_confidence=0.0) is False
 
 
 def test_equal_texts_are_asked_about_once_and_keep_their_places() -> None:
     column = [FRENCH[0], OTHERS[0], "", FRENCH[0], OTHERS[0], "court"]
-    assert met(is_french, column) == [True, False, True, True, False, True]
+    assert meets(is_french, *column) == [True, False, True, True, False, True]
 
 
 @pytest.mark.skipif(not ARTICLES.exists(), reason="needs shared/data/code-du-travail")
@@ -91,7 +91,7 @@ def test_every_article_of_the_labour_code_is_french_readable_and_without_html() 
         texts = [row["texte"] for row in csv.DictReader(file)][::9]
     assert len(texts) > 1000
     for condition in (is_french, is_free_of_mojibake, is_free_of_html):
-        assert all(met(condition, texts))
+        assert all(meets(condition, *texts))
 
 
 @settings(deadline=None)
@@ -102,21 +102,21 @@ def test_mojibake_put_into_any_french_text_is_found(text: str, letter: str, plac
     for _ in range(times):
         damaged = damaged.encode().decode(wrong, "replace")
     place %= len(text) + 1
-    assert one(is_free_of_mojibake, text) is True
-    assert one(is_free_of_mojibake, f"{text[:place]}{damaged}{text[place:]}") is False
+    assert met(is_free_of_mojibake, text) is True
+    assert met(is_free_of_mojibake, f"{text[:place]}{damaged}{text[place:]}") is False
 
 
 @settings(deadline=None)
 @given(sentences, st.integers(0, 100))
 def test_bytes_that_could_not_be_read_are_found(text: str, place: int) -> None:
     place %= len(text) + 1
-    assert one(is_free_of_mojibake, f"{text[:place]}\ufffd{text[place:]}") is False
+    assert met(is_free_of_mojibake, f"{text[:place]}\ufffd{text[place:]}") is False
 
 
 @pytest.mark.parametrize(("written", "read"), [("mac_roman", "cp1252"), ("cp850", "cp1252"), ("cp1252", "cp850"), ("cp1252", "mac_roman")])
 def test_letters_of_another_one_byte_encoding_are_found(written: str, read: str) -> None:
     text = "Le délai fixé au premier alinéa court à compter de la notification de la décision."
-    assert one(is_free_of_mojibake, text.encode(written).decode(read)) is False
+    assert met(is_free_of_mojibake, text.encode(written).decode(read)) is False
 
 
 @settings(deadline=None, max_examples=300)
@@ -130,7 +130,7 @@ def test_texts_that_are_not_searched_have_no_mojibake(text: str) -> None:
 
 def test_foreign_names_and_symbols_are_no_mojibake() -> None:
     names = ["Łukasz Müller", "São Tomé, Ángel, Núñez", "Škoda à Žilina", "5 ‰ de la masse¹", "Ελλάδα", "Ville d’Âge-d’Or", "mot† et note‡"]
-    assert met(is_free_of_mojibake, names) == [True] * len(names)
+    assert meets(is_free_of_mojibake, *names) == [True] * len(names)
 
 
 def test_html_is_found() -> None:
@@ -144,7 +144,7 @@ def test_html_is_found() -> None:
         "<!-- note -->",
         "<o:p></o:p>",
     ]
-    assert met(is_free_of_html, residue) == [False] * len(residue)
+    assert meets(is_free_of_html, *residue) == [False] * len(residue)
     plain = [
         "a < b et c > d",
         "effectif <50 salariés>",
@@ -154,23 +154,23 @@ def test_html_is_found() -> None:
         "<jean@exemple.fr>",
         "AT&T;",
     ]
-    assert met(is_free_of_html, plain) == [True] * len(plain)
+    assert meets(is_free_of_html, *plain) == [True] * len(plain)
 
 
 @settings(deadline=None)
 @given(sentences, st.sampled_from(["&eacute;", "&#233;", "&#xE9;", "<b>", "</span>", '<td class="x">', "<br>"]), st.integers(0, 100))
 def test_html_put_into_any_text_is_found(text: str, residue: str, place: int) -> None:
     place %= len(text) + 1
-    assert one(is_free_of_html, text) is True
-    assert one(is_free_of_html, f"{text[:place]}{residue}{text[place:]}") is False
+    assert met(is_free_of_html, text) is True
+    assert met(is_free_of_html, f"{text[:place]}{residue}{text[place:]}") is False
 
 
 @settings(deadline=None)
 @given(st.text(st.characters(codec="latin-1", categories=["L", "Nd", "Zs"])))
 def test_what_is_escaped_for_html_is_found(text: str) -> None:
-    assume(one(is_free_of_html, text))
+    assume(met(is_free_of_html, text))
     escaped = html.escape(f"{text} & « <")
-    assert one(is_free_of_html, escaped) is False
+    assert met(is_free_of_html, escaped) is False
 
 
 def test_folded_texts() -> None:
