@@ -95,15 +95,15 @@ def test_wrong_rows_are_set_aside_and_provisional_numbers_are_not(small):
 def equality(data) -> None:
     (data / "index-egalite-fh.csv").write_bytes(
         "Raison Sociale;SIREN;Année;Note;Structure;Nom UES;Entreprises UES (SIREN);Région;Département\r\n"
-        "ALPHA;012345678;2018;74;Entreprise;;;Bretagne;Finistère\r\n"
-        "ALPHA;012345678;2019;75;Entreprise;;;Bretagne;Finistère\r\n"
-        "BETA;222222222;2019;;Entreprise;;;Corse;Haute-Corse\r\n"
-        "GAMMA;333333333;2019;NC;Unité Economique et Sociale (UES);;DELTA (444444444);Corse;Haute-Corse\r\n"
-        "OMEGA;555555555;2018;100;Entreprise;;;Normandie;Orne\r\n".encode()
+        "ALPHA;012345674;2018;74;Entreprise;;;Bretagne;Finistère\r\n"
+        "ALPHA;012345674;2019;75;Entreprise;;;Bretagne;Finistère\r\n"
+        "BETA;222222226;2019;;Entreprise;;;Corse;Haute-Corse\r\n"
+        "GAMMA;333333334;2019;NC;Unité Economique et Sociale (UES);;DELTA (444444442);Corse;Haute-Corse\r\n"
+        "OMEGA;555555556;2018;100;Entreprise;;;Normandie;Orne\r\n".encode()
     )
     (data / "sirens.csv").write_text(
         "siren,activite_principale,tranche_effectifs,categorie_entreprise,date_creation,n_etablissements\n"
-        "012345678,01.11Z,32,ETI,1987-02-27,2\n222222222,15.1C,NN,,,1\n333333333,01.12Z,00,PME,2001-01-01,1\n444444444,01.11Z,01,GE,1999-12-31,3\n"
+        "012345674,01.11Z,32,ETI,1987-02-27,2\n222222226,15.1C,NN,,,1\n333333334,01.12Z,00,PME,2001-01-01,1\n444444442,01.11Z,01,GE,1999-12-31,3\n"
     )
     (data / "naf.csv").write_text(
         '"id_1","label_1","id_2","label_2","id_3","label_3","id_4","label_4","id_5","label_5"\n'
@@ -117,11 +117,11 @@ def test_three_files_are_joined_and_what_finds_nothing_stays(small):
     assert {o.action for o in load_all("egapro").values()} == {"loaded"}
     rows = table("egapro/declarations-enrichies@1").sort("siren", "annee")
     assert rows.select("siren", "annee", "note", "sous_le_seuil").rows() == [
-        ("012345678", 2018, 74, True),
-        ("012345678", 2019, 75, False),
-        ("222222222", 2019, None, None),
-        ("333333333", 2019, None, None),
-        ("555555555", 2018, 100, False),
+        ("012345674", 2018, 74, True),
+        ("012345674", 2019, 75, False),
+        ("222222226", 2019, None, None),
+        ("333333334", 2019, None, None),
+        ("555555556", 2018, 100, False),
     ]
     assert rows["entreprise_connue"].to_list() == [True, True, True, True, False]
     assert rows["activite_connue"].to_list() == [True, True, False, True, False]
@@ -137,7 +137,7 @@ def test_a_wrong_declaration_is_set_aside_and_the_join_is_made_of_the_others(sma
     outcomes = load_all("egapro")
     assert outcomes["declarations"].report.rows["refused"] == 1
     assert outcomes["declarations"].report.refused_by_rule == {
-        "expect_column_values_to_match_regex:siren": 1,
+        "expect_column_values_to_be_siren:siren": 1,
         "expect_column_values_to_be_between:note": 1,
     }
     assert table("egapro/declarations-enrichies@1").height == 5
