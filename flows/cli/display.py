@@ -126,7 +126,7 @@ def _dataset(out: Console, o: LoadOutcome, lake: Lake, project: Project) -> None
     for reason in r.reasons:
         out.print(f"    · {reason}", markup=False)
     for finding in r.findings:
-        out.print(f"    read: {finding}", style="yellow", markup=False)
+        out.print(f"    note: {finding}", style="yellow", markup=False)
     for failed in r.failed:
         if failed.severity != "critical":
             found = failed.error or (failed.unexpected if failed.unexpected is not None else failed.observed)

@@ -90,7 +90,7 @@ def _run(project: str, flow: FlowName, parameters: dict[str, str], dry_run: bool
         if json:
             display.as_json({"seconds": round(seconds, 2), "exit_code": _code(result), "result": display.plain(result)})
         elif isinstance(result, list):
-            _show_reports(result)
+            _show_reports(opened, result)
         elif flow is FlowName.maintain:
             maintenance.show(result)
         elif result.did_nothing:
@@ -233,11 +233,19 @@ def _show_nothing(result: RunResult, seconds: float) -> None:
             typer.echo(f"  note: {o.dataset}: {note}")
 
 
-def _show_reports(reports: list[Any]) -> None:
+def _show_reports(opened: Run, reports: list[Any]) -> None:
+    from flows.quality import trends
+    from flows.steps.reports import kept_trend
+
     for r in reports:
         typer.echo(f"{r.project}/{r.dataset}@{r.version}: {r.passed} checks passed, {len(r.failed)} failed ({r.verdict})")
-        for failed in r.failed:
-            typer.echo(f"  · {failed.severity}: {failed.text}")
+        trend = kept_trend(opened, r.dataset, r.load_id)
+        for reason in r.reasons if r.personal_data else []:
+            typer.echo(f"  · {reason}")
+        for key, failed in trends.keyed(r.results).items():
+            if not failed.success:
+                before = trends.english([answer for _, answer in trend.of(key)])
+                typer.echo(f"  · {failed.severity}: {failed.text}" + (f" ({before})" if before else ""))
 
 
 COMMANDS = (run,)

@@ -9,15 +9,14 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from flows.errors import SocleError
 from flows.lake.datasets import DatasetVersion
-from flows.quality.docs import sentence
 from flows.quality.results import CheckReport
-from flows.quality.words import number
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome
 from flows.steps.ingest import LoadOutcome
 from flows.steps.pipeline import RunResult
+from flows.steps.reports import kept_trend
 from flows.steps.rollback import RollbackOutcome
-from flows.texts import explain, links, summary
+from flows.texts import checks, explain, links, summary
 
 LOADED = "Ce que le chargement a donné"
 
@@ -70,7 +69,7 @@ async def show_datasets(run: Run, result: RunResult) -> None:
             description=LOADED,
         )
         if outcome.report and outcome.report.results:
-            await _checks_table(outcome.report)
+            await _checks_table(run, outcome.report)
 
 
 async def show_failures(run: Run, result: RunResult) -> None:
@@ -99,21 +98,16 @@ async def show_text(key: str, text: str, description: str) -> None:
 
 
 async def show_report(run: Run, version: DatasetVersion, report: CheckReport) -> None:
-    text = f"## {version}\n\n{summary.report_text(report)}\n\n[Voir tous les contrôles]({links.data_docs(run.settings, report)})"
+    said = summary.report_text(report, kept_trend(run, report.dataset, report.load_id))
+    todo = [f"- {line}" for line in checks.todo(report)]
+    parts = [f"## {version}", said, *(["**À faire**", "\n".join(todo)] if todo else [])]
+    text = "\n\n".join([*parts, f"[Voir tous les contrôles]({links.data_docs(run.settings, report)})"])
     await acreate_markdown_artifact(text, key=f"donnees-{report.project}-{report.dataset}", description="Contrôle d'une version publiée")
-    await _checks_table(report)
+    await _checks_table(run, report)
 
 
-async def _checks_table(report: CheckReport) -> None:
-    rows = [
-        {
-            "contrôle": sentence(r),
-            "résultat": "satisfait" if r.success else "non satisfait",
-            "lignes en cause": number(r.unexpected) if r.unexpected is not None else "–",
-            "constaté": number(r.observed) if r.observed is not None else "–",
-        }
-        for r in report.results
-    ]
+async def _checks_table(run: Run, report: CheckReport) -> None:
+    rows = checks.table(report, kept_trend(run, report.dataset, report.load_id))
     await acreate_table_artifact(rows, key=f"controles-{report.project}-{report.dataset}", description="Contrôles de qualité")
 
 

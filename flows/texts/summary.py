@@ -1,8 +1,8 @@
 """What a run says of itself to a project team, in French: what was done, what was refused and why, what changed since last time,
 what to do next.
 
-Everything shown is rounded, and links lead to the pages that Socle serves (serve.py). No row of data is shown here: examples
-are in the data docs, which know whether a dataset may show any.
+Everything shown is rounded, and links lead to the pages that Socle serves (serve.py). No row of data is shown here, but for the
+examples of a report, which are masked.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from flows.errors import NotFound
 from flows.lake import keys
 from flows.quality.docs import VERDICTS, reasons, sentence
 from flows.quality.results import CheckReport
+from flows.quality.trends import Trend
 from flows.quality.words import counted, number
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome
 from flows.steps.ingest import LoadOutcome
 from flows.steps.pipeline import RunResult
+from flows.steps.reports import kept_trend
 from flows.steps.rollback import RollbackOutcome
-from flows.texts import explain, links
+from flows.texts import checks, explain, links
 from flows.texts.refused import refused_text
 from flows.training.promotion import sentence as decision_sentence
 
@@ -68,15 +70,18 @@ def dataset_text(run: Run, outcome: LoadOutcome) -> str:
     lines = [f"### {title}"]
     lines.append(f"`{run.project.name}/{outcome.dataset}` : **{ACTIONS[outcome.action]}**, {_served(outcome)}.")
     if outcome.report:
-        lines += [report_text(outcome.report), f"[Voir tous les contrôles]({links.data_docs(run.settings, outcome.report)})"]
+        trend = kept_trend(run, outcome.dataset, outcome.report.load_id)
+        lines += [report_text(outcome.report, trend), f"[Voir tous les contrôles]({links.data_docs(run.settings, outcome.report)})"]
         if outcome.action == "loaded" and outcome.previous:
             now = number(outcome.report.rows["total"])
             before = outcome.previous.load.rows.get("total", 0)
             lines.append(f"Lignes au total : {now}, contre {number(before)} dans la version {outcome.previous.number}.")
         if outcome.report.rows["refused"] and outcome.action != "checked":
             lines += refused_text(run, outcome.dataset, outcome.report.load_id)
+    if outcome.report and (what := checks.todo(outcome.report)):
+        lines += ["**À faire**", "\n".join(f"- {line}" for line in what)]
     if outcome.refused:
-        lines.append("**À faire** : corriger la source ou la règle en cause, puis relancer. Ce qui était publié le reste.")
+        lines.append("Ce qui était publié le reste.")
     return "\n\n".join(lines)
 
 
@@ -91,7 +96,7 @@ def _served(outcome: LoadOutcome) -> str:
     )
 
 
-def report_text(report: CheckReport) -> str:
+def report_text(report: CheckReport, trend: Trend) -> str:
     name, _, meaning = VERDICTS[report.verdict]
     rows = report.rows
     erased = f", {counted(rows['erased'], 'laissée')} de côté (personnes effacées)" if rows.get("erased") else ""
@@ -101,7 +106,7 @@ def report_text(report: CheckReport) -> str:
         f"{counted(report.passed, 'contrôle satisfait')} sur {len(report.results)}.",
     ]
     found = ["**À savoir sur ces données**", *(f"- {finding}" for finding in report.findings)] if report.findings else []
-    return "\n\n".join(lines + [f"- {reason}" for reason in reasons(report)] + found)
+    return "\n\n".join(lines + [f"- {line}" for line in checks.found(report, trend, quoted)] + found)
 
 
 def model_text(run: Run, outcome: ModelOutcome) -> str:
@@ -199,7 +204,8 @@ def _todo(run: Run, result: RunResult) -> list[str]:
     for outcome in result.datasets:
         verdict = outcome.report.verdict if outcome.report else None
         if outcome.refused:
-            lines.append(f"**{outcome.dataset}** : corriger les données à la source, ou la règle en cause, puis relancer.")
+            what = checks.todo(outcome.report) if outcome.report else []
+            lines += [f"**{outcome.dataset}** : {line}" for line in what or ["Corriger les données à la source, puis relancer."]]
         elif verdict == "quarantined" and outcome.report:
             refused = counted(outcome.report.rows["refused"], "ligne écartée")
             lines.append(f"**{outcome.dataset}** : regarder ce qui a été écarté ({refused}), et le faire corriger à la source.")

@@ -46,7 +46,8 @@ def said(root, load, caplog, capsys):
     from flows.lake import Lake, keys
     from flows.monitor.lake import LakeView
     from flows.steps.pipeline import RunResult
-    from flows.texts import summary
+    from flows.steps.reports import kept_trend
+    from flows.texts import checks, summary
 
     def shown() -> tuple[object, str]:
         caplog.set_level(logging.DEBUG)
@@ -58,6 +59,7 @@ def said(root, load, caplog, capsys):
             assert any(k == keys.check_docs("demandes", outcome.report.load_id) for k in texts)
             result = RunResult("essai", run.project.title, run.id, [outcome])
             texts += [*summary.run_text(run, result), summary.what_went_wrong(result), repr(result.error()), str(outcome.reasons)]
+            texts += [str(checks.table(outcome.report, kept_trend(run, "demandes", outcome.report.load_id)))]
             display.summary(result, run.lake, run.project, 1.0)
             display.as_json(result)
             settings = load_settings()

@@ -1,0 +1,93 @@
+"""What checks found, as a project team reads it in an artifact: what failed, how often, how it was before, some masked examples, and
+what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flows.quality import trends
+from flows.quality.docs import SEVERITIES, rule, sentence
+from flows.quality.results import CheckReport, CheckResult
+from flows.quality.trends import Trend
+from flows.quality.words import counted, number, percent
+
+SHOWN = 12  # checks that failed, and causes of refused rows
+STATES = {"critical": "Non satisfait", "warning": "À regarder", "info": "Pour information"}
+
+
+def found(report: CheckReport, trend: Trend, as_text: Callable[[str], str]) -> list[str]:
+    """Items of a Markdown list, the gravest first. `as_text`: makes what was typed or loaded harmless in Markdown."""
+    lines = [f"**Données personnelles** – {as_text(line)}" for line in report.personal_data]
+    failed = [(key, r) for key, r in trends.keyed(report.results).items() if not r.success]
+    failed.sort(key=lambda one: list(SEVERITIES).index(one[1].severity))
+    for key, result in failed[:SHOWN]:
+        lines.append(_failure(result, [answer for _, answer in trend.of(key)], as_text))
+    if len(failed) > SHOWN:
+        lines.append(f"… et {counted(len(failed) - SHOWN, 'autre contrôle')}, dans la page des contrôles.")
+    own = {r.rule for _, r in failed}
+    refused = [(name, count) for name, count in sorted(report.refused_by_rule.items(), key=lambda i: -i[1]) if name not in own]
+    lines += [f"{counted(count, 'ligne écartée')} : {as_text(rule(name, report.results))}" for name, count in refused[:SHOWN]]
+    if not report.rows["kept"]:
+        lines.append("Aucune ligne ne reste après les contrôles.")
+    return lines
+
+
+def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callable[[str], str]) -> str:
+    line = f"**{STATES[result.severity]}** – {as_text(sentence(result)).rstrip('.')}"
+    if result.error:
+        return f"{line} : n'a pas pu être évalué ({as_text(result.error)})."
+    line += f" : {_how_many(result, as_text)}"
+    if before := trends.phrase(answers):
+        line += f" ; {before}"
+    examples = ", ".join(f"« {as_text(e)} »" for e in result.examples)
+    return f"{line}. Par exemple : {examples}." if examples else f"{line}."
+
+
+def _how_many(result: CheckResult, as_text: Callable[[str], str]) -> str:
+    if result.unexpected is None:
+        return f"constaté : {as_text(number(result.observed))}"
+    share = f", {percent(result.unexpected / result.checked_rows)}" if result.checked_rows else ""
+    return f"{counted(result.unexpected, 'ligne')} en cause sur {number(result.checked_rows)}{share}"
+
+
+def table(report: CheckReport, trend: Trend) -> list[dict[str, str]]:
+    """Every check, as the rows of a table artifact."""
+    return [
+        {
+            "contrôle": sentence(r),
+            "importance": SEVERITIES[r.severity],
+            "résultat": "satisfait" if r.success else "non satisfait",
+            "lignes en cause": number(r.unexpected) if r.unexpected is not None else "–",
+            "constaté": number(r.observed),
+            "évolution": trends.phrase([answer for _, answer in trend.of(key)]) or "–",
+        }
+        for key, r in trends.keyed(report.results).items()
+    ]
+
+
+def todo(report: CheckReport) -> list[str]:
+    """What to do about it, one sentence each; none where there is nothing to do."""
+    grave = [r for r in report.failed if r.severity == "critical"]
+    lines = []
+    if report.personal_data:
+        lines.append(
+            "Retirer ces données personnelles à la source. Si elles doivent y être, ou n'en sont pas, l'ingénieur du projet le déclare "
+            "(`personal_data`, `not_personal`)."
+        )
+    if any(r.error for r in report.failed):
+        lines.append("Faire corriger par l'ingénieur du projet la règle qui n'a pas pu être évaluée.")
+    if any(r.level == "table" and not r.error for r in grave):
+        lines.append(
+            "Vérifier que la source est complète et à jour : un contrôle porte sur toute la table, écarter des lignes n'y change rien."
+        )
+    if any(r.level == "row" and not r.error for r in grave):
+        lines.append("Corriger à la source les lignes en cause, ou faire changer la règle par l'ingénieur du projet, puis relancer.")
+    if report.rows["refused"] and report.verdict == "quarantined":
+        lines.append(
+            f"Regarder ce qui a été écarté ({counted(report.rows['refused'], 'ligne écartée')}), et le faire corriger à la source."
+        )
+    if report.verdict == "refused" and not lines:
+        lines.append("Corriger la source ou la règle en cause, puis relancer.")
+    if not lines and any(not r.success for r in report.results):
+        lines.append("Regarder les contrôles signalés : ils n'ont rien bloqué.")
+    return lines

@@ -1,0 +1,54 @@
+"""What failed, how often, how it was before, examples, what to do: in French, harmless in Markdown."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.quality.trends import Trend
+from flows.texts.checks import SHOWN, found, todo
+from flows.texts.summary import quoted, report_text
+from tests.quality.test_docs import EVIL, evil_report, report, result
+from tests.quality.test_trends import COUNT, trend
+
+BAD = {"success": False, "unexpected": 12, "checked_rows": 1000}
+
+
+def test_a_failure_says_how_much_how_it_was_and_gives_examples():
+    reports = [report(result(), verdict="refused"), report(result(**BAD, examples=["J*** D***", "a*b"]), verdict="refused")]
+    (line,) = found(reports[1], trend(*reports), quoted)
+    assert line == (
+        "**Non satisfait** – La colonne « texte » ne doit pas être vide : 12 lignes en cause sur 1\u202f000, 1,2 % ; "
+        "non satisfait, alors qu'il l'était la fois précédente ; 1,2 % des lignes en cause, contre 0 % avant. "
+        "Par exemple : « J\\*\\*\\* D\\*\\*\\* », « a\\*b »."
+    )
+
+
+def test_the_gravest_come_first_and_of_many_the_rest_is_counted():
+    many = [result(**BAD, arguments={"column": f"c{n}"}, severity="warning") for n in range(SHOWN)]
+    lines = found(report(*many, result(**BAD), personal_data=["« nir » : 3 lignes"], refused_by_rule={"required:id": 3}), Trend(), quoted)
+    assert lines[0].startswith("**Données personnelles** – « nir »") and lines[1].startswith("**Non satisfait**")
+    assert lines[-2] == "… et 1 autre contrôle, dans la page des contrôles."
+    assert lines[-1] == "3 lignes écartées : « id » manque"
+
+
+@pytest.mark.parametrize(
+    ("changes", "results", "said"),
+    [
+        ({"verdict": "passed"}, [result()], []),
+        ({"verdict": "passed"}, [result(**BAD, severity="warning")], ["n'ont rien bloqué"]),
+        ({"verdict": "refused"}, [result(**BAD)], ["Corriger à la source les lignes"]),
+        ({"verdict": "refused"}, [result(**COUNT, success=False, observed=2)], ["la source est complète"]),
+        ({"verdict": "refused"}, [result(success=False, error="x")], ["la règle qui n'a pas pu"]),
+        ({"verdict": "refused", "personal_data": ["x"]}, [result()], ["Retirer ces données personnelles"]),
+        ({"verdict": "quarantined"}, [result()], ["567 lignes écartées"]),
+        ({"verdict": "refused"}, [result()], ["Corriger la source ou la règle"]),
+    ],
+)
+def test_what_to_do(changes, results, said):
+    lines = todo(report(*results, **changes))
+    assert len(lines) == len(said) and all(part in line for part, line in zip(said, lines, strict=True))
+
+
+def test_nothing_in_the_data_becomes_markup():
+    text = report_text(evil_report(), Trend())
+    assert "<script>" not in text and quoted(EVIL) in text
