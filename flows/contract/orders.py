@@ -61,6 +61,11 @@ def find_order(name: str, texts: Texts, reading: Reading, shown: Shown, context:
         else:
             other = next(c for c in tied if c != chosen)
             unsure.append((chosen, example))
+            for_it, against = (members.first(_telling(fits, c)) for c in (chosen, other))
+            if for_it and against:
+                findings.append(_both(name, (for_it, against), chosen, other, shown))
+                reasons.append(f"{chosen}: {shown(for_it)!r}, but also {shown(against)!r}")
+                continue
             findings.append(_ambiguous(name, example, chosen, other, shown, bool(wanted)))
             reasons.append(f"{chosen}: all days and months are 12 at most")
     if any("%y" in f for f in formats):
@@ -141,6 +146,18 @@ def _ambiguous(name: str, text: str, chosen: str, other: str, shown: Shown, of_f
         f'If that is wrong, declare format: "{other}" of {name}',
         f"{name} : « {shown(text)} » peut se lire {propre} ou {autre} (aucune valeur ne le dit) ; lu {propre}{pourquoi}. "
         f'Si c\'est faux, déclarer format: "{other}" de {name}',
+    )
+
+
+def _both(name: str, texts: tuple[str, str], chosen: str, other: str, shown: Shown) -> Finding:
+    (own, propre), (else_, autre) = ORDERS[order_of(chosen)], ORDERS[order_of(other)]
+    one, two = map(shown, texts)
+    return Finding(
+        "ambiguous",
+        f"{name}: dates are in two orders, {one!r} in {own} and {two!r} in {else_}; all that can be are read as {own}, and rows with the "
+        "others are refused",
+        f"{name} : des dates sont dans deux ordres, « {one} » en {propre} et « {two} » en {autre} ; toutes celles qui le peuvent sont lues "
+        f"{propre}, les lignes des autres sont écartées",
     )
 
 

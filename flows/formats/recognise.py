@@ -114,7 +114,7 @@ def by_marks(path: Path, name: str) -> str | None:
 def _by_marks(head: bytes, path: Path, name: str) -> str | None:
     for mark, (what, french) in OTHERS.items():
         if head.startswith(mark):
-            raise SourceRefused(f"{name} is {what}", where=str(path), french=f"Le fichier {name} est {french}, pas des données.")
+            raise SourceRefused(f"{name} is {what}", where=str(path), french=f"Le fichier {name} est {french}.")
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"ARROW1\x00\x00") or (head[:4] == b"\xff\xff\xff\xff" and 0 < int.from_bytes(head[4:8], "little") < 1 << 28):

@@ -58,6 +58,7 @@ def test_what_the_values_say(kind, texts, found):
     [
         ("date", ["03/04/2024", "05/06/2024"], {"format": "%d/%m/%Y"}, ["day/month/year", "month/day/year"]),
         ("date", ["03/04/24"], {"format": "%d/%m/%y"}, ["day/month/year", "month/day/year"]),
+        ("date", ["13/02/2024", "02/13/2024", "03/04/2024"], {"format": "%d/%m/%Y"}, ["two orders", "13/02/2024", "02/13/2024", "refused"]),
         ("number", ["1,234", "3,200"], {"decimal": ","}, ["1.234", "1234"]),
         ("number", ["1.234"], {"decimal": "."}, ["1.234", "1234"]),
         ("integer", ["1.234"], {"decimal": ",", "thousands": "."}, ["1234", "1.234"]),
