@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import string
 
 import phonenumbers
 import pytest
@@ -44,6 +45,22 @@ def test_iban_with_a_wrong_rib_inside():
     account = "30006000011234567890188"
     value = f"FR{standard.calc_check_digits('FR00' + account)}{account}"
     assert standard.is_valid(value) and not met(iban, value)
+
+
+LETTERS = {letter: str(1 + (place + (place > 17)) % 9) for place, letter in enumerate(string.ascii_uppercase)}
+"""Of accounts in a RIB: A to I, J to R, S to Z are 1 to 9, 1 to 9, 2 to 9."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(head=st.from_regex(r"[0-9]{10}", fullmatch=True), account=st.from_regex(r"[0-9A-Z]{11}", fullmatch=True), data=st.data())
+def test_iban_of_any_account(head, account, data):
+    digits = "".join(LETTERS.get(c, c) for c in head + account)
+    bban = f"{head}{account}{97 - int(digits) * 100 % 97:02}"
+    value = f"FR{standard.calc_check_digits('FR00' + bban)}{bban}"
+    place = data.draw(st.integers(2, 26))
+    other = data.draw(st.sampled_from([c for c in "0123456789" if c != value[place] and c != LETTERS.get(value[place])]))
+    assert standard.is_valid(value)
+    assert meets(iban, value, value[:place] + other + value[place + 1 :]) == [True, False]
 
 
 @settings(max_examples=60, deadline=None)
