@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import itertools
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 from flows.errors import ConfigurationError, SystemFailure
 from flows.lake.objects import Progress, sha256_file
@@ -85,16 +89,32 @@ class LocalFiles(Source):
 
 def _copied(path: Path, copy: Path, progress: Progress | None) -> str:
     """sha256 of the bytes that were written. They are read once, in pieces that stay in a core's cache."""
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(PIECE))
     copy.unlink(missing_ok=True)  # of an earlier attempt: the lake may have taken that file itself
-    with path.open("rb", buffering=0) as source, copy.open("wb") as out:
-        while size := source.readinto(buffer):
-            piece = buffer[:size]
-            out.write(piece)
-            digest.update(piece)
+    with path.open("rb") as source, copy.open("wb") as out:
+        first = source.read(PIECE)
+        digest = hashlib.sha256(first)
+        out.write(first)
+        if progress:
+            progress(len(first))
+        if len(first) == PIECE:
+            _copy_rest(source, out, digest, progress)
+    return digest.hexdigest()
+
+
+def _copy_rest(source: BufferedReader, out: BinaryIO, digest: hashlib._Hash, progress: Progress | None) -> None:
+    """Each piece is hashed by another thread while it is written and the next one is read."""
+    hashed: Future[None] | None = None
+    with ThreadPoolExecutor(1) as pool:
+        for buffer in itertools.cycle([memoryview(bytearray(PIECE)) for _ in range(2)]):
+            size = source.readinto(buffer)
+            if hashed is not None:
+                hashed.result()  # and the other buffer is free
+            if not size:
+                return
+            hashed = pool.submit(digest.update, buffer[:size])
+            out.write(buffer[:size])
             if progress:
                 progress(size)
-    return digest.hexdigest()
 
 
 def _size(path: Path) -> int:

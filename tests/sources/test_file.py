@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 
 import pytest
 
 from flows.errors import ConfigurationError, SystemFailure
 from flows.lake import keys
 from flows.project.sources import FileSource
-from flows.sources.file import LocalFiles
+from flows.sources.file import PIECE, LocalFiles, _copied
 from tests.sources.context import context
 
 
@@ -111,3 +112,12 @@ def test_a_large_file_is_hashed_as_it_is_copied(folder, tmp_path):
     [fetched] = source(folder, "data/a.bin").fetch(tmp_path / "work", progress=moved.append)
     assert fetched.sha256 == hashlib.sha256(data).hexdigest() == hashlib.sha256(fetched.path.read_bytes()).hexdigest()
     assert (sum(moved), fetched.size) == (len(data), len(data))
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 5 * PIECE + 17])
+def test_a_copy_of_any_size_has_the_hash_of_its_bytes(tmp_path, size):
+    data, moved = os.urandom(size), []
+    path, copy = tmp_path / "source", tmp_path / "copy"
+    path.write_bytes(data)
+    assert _copied(path, copy, moved.append) == hashlib.sha256(data).hexdigest()
+    assert copy.read_bytes() == data and sum(moved) == size
