@@ -7,6 +7,7 @@ that forbids every script and every outside address.
 from __future__ import annotations
 
 import html
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,10 +21,14 @@ from starlette.routing import Route
 
 from flows.errors import NotFound, SocleError
 from flows.lake import Lake, keys
-from flows.lake.datasets import Dataset
+from flows.lake.datasets import DatasetVersion
+from flows.lake.followed import Followed
 from flows.lake.models import Models
 from flows.project import Project
+from flows.quality import dataset_page
+from flows.quality.dataset_page import Line
 from flows.quality.results import CheckReport
+from flows.quality.trends import Trend
 from flows.quality.words import number
 from flows.settings import Settings, load_settings
 from flows.texts import links
@@ -39,7 +44,9 @@ STYLE = """body{margin:0;font:16px/1.6 system-ui,"Segoe UI","DejaVu Sans",sans-s
 main{max-width:860px;margin:0 auto;padding:24px 20px 64px;background:#fff;min-height:100vh}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}a{color:#000091}table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid #ddd;padding:6px 10px;text-align:left}code{background:#f2f2f2;padding:0 4px;overflow-wrap:anywhere}
-.soft{color:#666}"""
+.soft{color:#595959}nav ol{list-style:none;margin:0;padding:0;font-size:.9rem}nav li{display:inline}nav li+li::before{content:"› "}
+.hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"""
+NEWEST = 5  # versions of each dataset on a project's page
 
 
 def make_app(settings: Settings) -> Starlette:
@@ -50,6 +57,7 @@ def make_app(settings: Settings) -> Starlette:
         routes=[
             Route("/", pages.home),
             Route("/{project}", pages.project),
+            Route(links.DATASET, pages.dataset),
             Route(links.DATA_DOCS, pages.data_docs),
             Route(links.MODEL_CARD, pages.model_card),
         ],
@@ -64,30 +72,70 @@ class _Pages:
     """The routes. Plain functions, so that Starlette runs them in threads: storage blocks."""
 
     def __init__(self, settings: Settings, lake: Lake) -> None:
-        self.settings, self.lake = settings, lake
+        self.settings, self.lake, self.followed = settings, lake, Followed(lake)
         self.base = urlsplit(settings.public_docs_url).path.rstrip("/")  # behind a proxy that gives us a part of its addresses
 
     def home(self, request: Request) -> Response:
         items = "".join(f'<li><a href="{self.base}/{n}">{html.escape(n)}</a></li>' for n in project_names(self.settings.root))
-        return _page("Projets", f"<h1>Projets</h1><ul>{items or '<li>Aucun projet.</li>'}</ul>")
+        body = f"<h1>Projets</h1><ul>{items}</ul>" if items else "<h1>Projets</h1><p>Aucun projet.</p>"
+        return _page("Projets", body)
 
     def project(self, request: Request) -> Response:
         project = self._load(request.path_params["project"])
-        body = [f"<h1>{html.escape(project.title)}</h1><p class=soft>{html.escape(project.ministry)} · {project.name}</p>"]
+        head = f"<h1>{html.escape(project.title)}</h1><p class=soft>{html.escape(project.ministry)} · {project.name}</p>"
+        body = [self._trail([("Projets", "/")], project.title), head]
         for name, dataset in project.datasets.items():
-            body.append(f"<h2>{html.escape(dataset.title)}</h2><ul>{self._versions(project, name)}</ul>")
+            body.append(f"<h2>{html.escape(dataset.title)}</h2>{self._versions(project, name)}")
         for name, model in project.models.items():
             body.append(f"<h2>{html.escape(model.title)}</h2><ul>{self._cards(project, name)}</ul>")
         return _page(project.title, "".join(body))
 
     def _versions(self, project: Project, name: str) -> str:
+        """The newest ones; the page of the dataset has them all."""
         lines = []
-        for version in Dataset(self.lake, project.name, name).history():
-            address = self.base + links.DATA_DOCS.format(project=project.name, dataset=name, load_id=version.load.load_id)
+        history = self.followed.history(project.name, name)
+        for version in history[:NEWEST]:
             rows = number(version.load.rows.get("total", 0))
-            checks = version.expired.french if version.expired else f'<a href="{address}">contrôles</a>'
+            checks = version.expired.french if version.expired else f'<a href="{self._report(project, name, version)}">contrôles</a>'
             lines.append(f"<li>Version {version.number}, {version.at:%d/%m/%Y %H:%M} UTC, {rows} lignes – {checks}</li>")
-        return "".join(lines) or "<li>Aucune version.</li>"
+        if not lines:
+            return "<p>Aucune version.</p>"
+        every = self.base + links.DATASET.format(project=project.name, dataset=name)
+        text = f"Toutes les versions ({len(history)}) et l'évolution des contrôles"
+        return f'<ul>{"".join(lines)}</ul><p><a href="{every}">{text}<span class=hidden> de {html.escape(name)}</span></a></p>'
+
+    def _report(self, project: Project, name: str, version: DatasetVersion) -> str:
+        return self.base + links.DATA_DOCS.format(project=project.name, dataset=name, load_id=version.load.load_id)
+
+    def dataset(self, request: Request) -> Response:
+        project, name = self._load(request.path_params["project"]), request.path_params["dataset"]
+        if name not in project.datasets:
+            raise NotFound("no such page")
+        history = self.followed.history(project.name, name)
+        lines = [Line.of(version, self._report(project, name, version)) for version in history]
+        wanted = request.query_params.get("page", "1")
+        page = int(wanted) if wanted.isdecimal() and len(wanted) < 7 else 1
+        report, trend = self._latest(project, name, history) if page == 1 else (None, Trend())
+        title = project.datasets[name].title
+        body = dataset_page.render(title, project.name, name, lines, page, report, trend)
+        trail = self._trail([("Projets", "/"), (project.title, f"/{project.name}")], title)
+        return HTMLResponse(body.replace("<body>", f"<body>{trail}", 1), headers=HEADERS)
+
+    def _latest(self, project: Project, name: str, history: list[DatasetVersion]) -> tuple[CheckReport | None, Trend]:
+        """Report and trend of the newest version: two objects, whatever there is."""
+        objects = self.lake.bucket(project.name)
+        for version in history[:1]:
+            with suppress(NotFound):
+                report = CheckReport.from_json(objects.get(keys.check_result(name, version.load.load_id)))
+                with suppress(NotFound):
+                    return report, Trend.from_json(objects.get(keys.check_trend(name, version.load.load_id)))
+                return report, Trend()
+        return None, Trend()
+
+    def _trail(self, above: list[tuple[str, str]], here: str, beside: str = "") -> str:
+        """Where a page stands: links to those above it."""
+        items = "".join(f'<li><a href="{self.base}{path}">{html.escape(title)}</a></li>' for title, path in above)
+        return f'<nav aria-label="Fil d\'Ariane"><ol>{items}<li aria-current="page">{html.escape(here)}</li></ol>{beside}</nav>'
 
     def _cards(self, project: Project, name: str) -> str:
         store = Models(self.lake, project.name, name)
@@ -108,15 +156,25 @@ class _Pages:
             raise NotFound("no such page")
         objects = self.lake.bucket(project.name)
         report = CheckReport.from_json(objects.get(keys.check_result(dataset, load_id)))
-        if not self._ended(project, report):
+        history = self.followed.history(project.name, dataset)
+        place = next((n for n, v in enumerate(history) if v.load.load_id == load_id), None)
+        # Only loads that were committed or refused are shown, and checks of a published version.
+        if place is None and report.verdict not in ("refused", "unchanged") and report.version is None:
             raise NotFound("no such page")
-        return HTMLResponse(objects.get(keys.check_docs(dataset, load_id)), headers=HEADERS)
+        text = objects.get(keys.check_docs(dataset, load_id)).decode()
+        return HTMLResponse(text.replace("<body>", f"<body>{self._around(project, dataset, history, place)}", 1), headers=HEADERS)
 
-    def _ended(self, project: Project, report: CheckReport) -> bool:
-        """Only loads that were committed or refused are shown, and checks of a published version."""
-        if report.verdict == "refused" or report.version is not None:
-            return True
-        return any(v.load.load_id == report.load_id for v in Dataset(self.lake, project.name, report.dataset).history())
+    def _around(self, project: Project, dataset: str, history: list[DatasetVersion], place: int | None) -> str:
+        """What the page of a report, which lies in the lake as it was written, cannot know: what is above it and beside it."""
+        title = project.datasets[dataset].title
+        address = links.DATASET.format(project=project.name, dataset=dataset)
+        above = [("Projets", "/"), (project.title, f"/{project.name}"), (title, address)]
+        if place is None:
+            return self._trail(above, "Contrôles")
+        near = [("Version précédente", place + 1), ("Version suivante", place - 1)]
+        shown = [(text, history[n]) for text, n in near if 0 <= n < len(history) and history[n].expired is None]
+        beside = " · ".join(f'<a href="{self._report(project, dataset, v)}">{text} ({v.number})</a>' for text, v in shown)
+        return self._trail(above, f"Version {history[place].number}", f"<p>{beside}</p>" if beside else "")
 
     def model_card(self, request: Request) -> Response:
         project = self._load(request.path_params["project"])
@@ -126,7 +184,9 @@ class _Pages:
         store = Models(self.lake, project.name, model)
         text = store.read_file(store.version(int(wanted)), "README.md").decode()
         body = text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
-        return _page(f"{model}, version {wanted}", MarkdownIt("commonmark", {"html": False}).enable("table").render(body))
+        above = [("Projets", "/"), (project.title, f"/{project.name}")]
+        card = MarkdownIt("commonmark", {"html": False}).enable("table").render(body)
+        return _page(f"{model}, version {wanted}", self._trail(above, f"{project.models[model].title}, version {wanted}") + card)
 
     def _load(self, name: str) -> Project:
         if name not in project_names(self.settings.root):
@@ -135,8 +195,10 @@ class _Pages:
 
 
 def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
-    head = f'<!doctype html><html lang="fr"><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style>'
-    return HTMLResponse(f"{head}<main>{body}</main></html>", status_code=status, headers=HEADERS)
+    scale = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<head><meta charset="utf-8">{scale}<title>{html.escape(title)}</title><style>{STYLE}</style></head>'
+    page = f'<!doctype html><html lang="fr">{head}<body><main>{body}</main></body></html>'
+    return HTMLResponse(page, status_code=status, headers=HEADERS)
 
 
 def _not_found(request: Request, error: Exception) -> Response:

@@ -78,8 +78,12 @@ class Dataset:
             return None, []
         with self._errors():
             commits = numbered(table)
+        return commits[0]["version"], self.versions_of(commits)
+
+    def versions_of(self, commits: list[dict[str, Any]]) -> list[DatasetVersion]:
+        """The loads among commits of the table (the newest first): what each says of itself, and its `version`."""
         expired = expiries(commits)
-        return commits[0]["version"], [
+        return [
             DatasetVersion(
                 self.project,
                 self.name,

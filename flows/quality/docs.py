@@ -137,20 +137,21 @@ def rows(report: CheckReport, trend: Trend) -> list[Row]:
     return sorted(found, key=lambda row: (row.result.success, list(SEVERITIES).index(row.result.severity)))
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
+@lru_cache(maxsize=4)
+def template(name: str) -> Template:
+    """Of this folder. Values are escaped: data can hold anything."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     environment.filters |= {"number": number, "moment": moment, "figures": trends.figures}
-    return environment.get_template("data_docs.html")
+    return environment.get_template(name)
 
 
 def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
-    """The whole page. Values are escaped: data can hold anything. `trend`: this report included."""
+    """The whole page. `trend`: this report included."""
     all_rows = rows(report, trend or Trend())
     name, css, meaning = VERDICTS[report.verdict]
-    return _template().render(
+    return template("data_docs.html").render(
         report=report,
         title=title,
         verdict=name,

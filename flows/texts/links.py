@@ -5,6 +5,7 @@ from __future__ import annotations
 from flows.quality.results import CheckReport
 from flows.settings import Settings
 
+DATASET = "/{project}/donnees/{dataset}"
 DATA_DOCS = "/{project}/donnees/{dataset}/{load_id}"
 MODEL_CARD = "/{project}/modeles/{model}/{number}"
 
