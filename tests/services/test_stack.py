@@ -198,8 +198,9 @@ def test_docs_are_behind_the_same_login_with_addresses_that_lead_somewhere(stack
         home = client.get("/docs").text
         assert '<a href="/docs/essai">' in home
         page = client.get("/docs/essai").text
-        (report,) = {part.split('"')[0] for part in page.split('href="')[1:] if "/donnees/" in part}
+        report, versions = sorted({part.split('"')[0] for part in page.split('href="')[1:] if "/donnees/" in part}, key=len, reverse=True)
         assert client.get(report).status_code == 200
+        assert f'href="{report}"' in client.get(versions).text
         assert client.get("/docs/nulle-part").status_code == 404
 
 
