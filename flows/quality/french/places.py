@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from flows.errors import ConfigurationError
+from flows.quality.french.outlines import CORSICA, CORSICA_LAMBERT93, MAINLAND, MAINLAND_LAMBERT93, Outline
 
 
 class Box(NamedTuple):
@@ -17,8 +18,9 @@ class Box(NamedTuple):
     north: float
 
 
-ZONES: dict[str, tuple[Box, ...]] = {
-    "metropole": (Box(-5.20, 42.30, 8.28, 51.12), Box(8.50, 41.30, 9.60, 43.06)),
+Shape = Box | Outline
+ZONES: dict[str, tuple[Shape, ...]] = {
+    "metropole": (MAINLAND, CORSICA),
     "guadeloupe": (Box(-61.85, 15.80, -60.97, 16.55),),
     "martinique": (Box(-61.26, 14.36, -60.78, 14.91),),
     "guyane": (Box(-54.65, 2.08, -51.58, 5.80),),
@@ -32,24 +34,23 @@ ZONES: dict[str, tuple[Box, ...]] = {
     "nouvelle-caledonie": (Box(163.50, -22.80, 168.20, -19.50),),
     "terres-australes": (Box(68.30, -50.10, 70.75, -48.40), Box(50.10, -46.60, 52.45, -45.85), Box(77.40, -38.85, 77.70, -37.70)),
 }
-"""Land and its coast, about 3 km around; Corsica and the mainland apart, so that Genoa is not in between."""
+"""Overseas: boxes around the land and its coast, about 3 km."""
 INHABITED = tuple(zone for zone in ZONES if zone != "terres-australes")
-LAMBERT93 = (Box(95_000, 6_132_000, 1_086_000, 7_114_000), Box(1_152_000, 6_043_000, 1_246_000, 6_240_000))
-"""Metres; the same land as the zone "metropole"."""
+LAMBERT93 = (MAINLAND_LAMBERT93, CORSICA_LAMBERT93)
 NUMBER = r"[+-]?\d{1,3}(?:\.\d+)?"
 
 
 def is_lambert93(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    """x (easting) and y (northing) in metres lie in the boxes around metropolitan France. Numbers, or texts that are numbers."""
-    return _inside(_number(x), _number(y), LAMBERT93)
+    """x (easting) and y (northing) in metres lie in metropolitan France. Numbers, or texts that are numbers."""
+    return _inside(_number(x) / 1000, _number(y) / 1000, LAMBERT93)
 
 
 def is_in_france(longitude: pl.Expr, latitude: pl.Expr, *, zones: Sequence[str] | None = None) -> pl.Expr:
-    """WGS 84 longitude and latitude in degrees lie in a box around one of `zones` (default: all that are inhabited).
+    """WGS 84 longitude and latitude in degrees lie in one of `zones` (default: all that are inhabited).
 
     Raises: ConfigurationError for a zone that does not exist.
     """
-    return _inside(_number(longitude), _number(latitude), _boxes(zones))
+    return _inside(_number(longitude), _number(latitude), _shapes(zones))
 
 
 def is_point_in_france(points: pl.Expr, *, zones: Sequence[str] | None = None, order: Literal["lat,lon", "lon,lat"] = "lat,lon") -> pl.Expr:
@@ -61,7 +62,7 @@ def is_point_in_france(points: pl.Expr, *, zones: Sequence[str] | None = None, o
         raise ConfigurationError(f"order is {order!r}", where="order of a point in France", hint='"lat,lon" or "lon,lat"')
     parts = points.cast(pl.String).str.extract_groups(rf"^\s*[\[(]?\s*({NUMBER})\s*[,; ]\s*({NUMBER})\s*[\])]?\s*$").struct
     first, second = _number(parts.field("1")), _number(parts.field("2"))
-    return _inside(second, first, _boxes(zones)) if order == "lat,lon" else _inside(first, second, _boxes(zones))
+    return _inside(second, first, _shapes(zones)) if order == "lat,lon" else _inside(first, second, _shapes(zones))
 
 
 def is_not_swapped(
@@ -74,22 +75,35 @@ def is_not_swapped(
     """
     if system not in ("wgs84", "lambert93"):
         raise ConfigurationError(f"system is {system!r}", where="system of coordinates", hint='"wgs84" or "lambert93"')
-    boxes = LAMBERT93 if system == "lambert93" else _boxes(zones)
-    first, second = _number(a), _number(b)
-    return _inside(first, second, boxes) | ~_inside(second, first, boxes)
+    if system == "lambert93":
+        return is_lambert93(a, b) | ~is_lambert93(b, a)
+    return is_in_france(a, b, zones=zones) | ~is_in_france(b, a, zones=zones)
 
 
-def _inside(x: pl.Expr, y: pl.Expr, boxes: Sequence[Box]) -> pl.Expr:
-    inside = [x.is_between(box.west, box.east) & y.is_between(box.south, box.north) for box in boxes]
-    return pl.any_horizontal(inside).fill_null(False)
+def _inside(x: pl.Expr, y: pl.Expr, shapes: Sequence[Shape]) -> pl.Expr:
+    return pl.any_horizontal(_in_box(x, y, s) if isinstance(s, Box) else _in_outline(x, y, s) for s in shapes).fill_null(False)
+
+
+def _in_box(x: pl.Expr, y: pl.Expr, box: Box) -> pl.Expr:
+    return x.is_between(box.west, box.east) & y.is_between(box.south, box.north)
+
+
+def _in_outline(x: pl.Expr, y: pl.Expr, outline: Outline) -> pl.Expr:
+    """A line from the point to the east crosses the outline an odd number of times."""
+    crossed = []
+    for (x1, y1), (x2, y2) in zip(outline, (*outline[1:], outline[0]), strict=True):
+        if y1 != y2:
+            beside = y.is_between(min(y1, y2), max(y1, y2), closed="left")
+            crossed.append(beside & (x < x1 + (y - y1) * ((x2 - x1) / (y2 - y1))))
+    return pl.sum_horizontal(crossed) % 2 == 1
 
 
 def _number(values: pl.Expr) -> pl.Expr:
     return values.cast(pl.Float64, strict=False)
 
 
-def _boxes(zones: Sequence[str] | None) -> list[Box]:
+def _shapes(zones: Sequence[str] | None) -> list[Shape]:
     chosen = INHABITED if zones is None else zones
     if unknown := [zone for zone in chosen if zone not in ZONES]:
         raise ConfigurationError(f"no such zone: {', '.join(unknown)}", where="zones of coordinates in France", hint=", ".join(ZONES))
-    return [box for zone in chosen for box in ZONES[zone]]
+    return [shape for zone in chosen for shape in ZONES[zone]]

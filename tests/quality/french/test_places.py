@@ -26,6 +26,18 @@ OVERSEAS = {
     "polynesie-francaise": (-149.566, -17.537), "nouvelle-caledonie": (166.457, -22.275),
     "terres-australes": (70.219, -49.351),
 }  # fmt: skip
+ISLANDS = {
+    "Ouessant": (-5.096, 48.457),
+    "Sein": (-4.850, 48.037),
+    "Yeu": (-2.347, 46.728),
+    "Hœdic": (-2.873, 47.340),
+    "Levant": (6.480, 43.025),
+}
+ABROAD = {
+    "Bruxelles": (4.352, 50.847), "Luxembourg": (6.130, 49.611), "Torino": (7.686, 45.070), "Donostia": (-1.978, 43.318),
+    "Girona": (2.824, 41.979), "Dover": (1.313, 51.128), "St. Helier": (-2.104, 49.187), "Genova": (8.934, 44.405),
+    "Frankfurt": (8.682, 50.111), "Sassari": (8.560, 40.727),
+}  # fmt: skip
 ELSEWHERE = {
     "London": (-0.128, 51.507),
     "Madrid": (-3.704, 40.417),
@@ -46,7 +58,7 @@ def pairs(condition: object, points: object, **arguments: object) -> list[bool]:
 
 
 def test_towns_are_in_their_zones() -> None:
-    assert all(pairs(is_in_france, [*TOWNS.values(), *CORSICA.values()], zones=["metropole"]))
+    assert all(pairs(is_in_france, [*TOWNS.values(), *CORSICA.values(), *ISLANDS.values()], zones=["metropole"]))
     assert {zone for zone, point in OVERSEAS.items() if pairs(is_in_france, [point], zones=[zone]) != [True]} == set()
     assert set(OVERSEAS) | {"metropole"} == set(ZONES)
 
@@ -57,7 +69,7 @@ def test_by_default_all_inhabited_zones_count() -> None:
 
 
 def test_elsewhere() -> None:
-    assert not any(pairs(is_in_france, ELSEWHERE.values()))
+    assert not any(pairs(is_in_france, [*ELSEWHERE.values(), *ABROAD.values()]))
     assert not any(pairs(is_in_france, [(2.35, None), (None, 48.85), (float("nan"), 48.85), (float("inf"), 48.85)]))
 
 
@@ -70,9 +82,19 @@ def test_lambert93_and_wgs84_agree_on_real_points(point: tuple[float, float]) ->
     assert pairs(is_lambert93, [point, (y, x), (x / 1000, y / 1000)]) == [False] * 3
 
 
-@pytest.mark.parametrize("town", sorted(CORSICA))
-def test_lambert93_of_corsica(town: str) -> None:
-    assert pairs(is_lambert93, [TO_LAMBERT93.transform(*CORSICA[town])]) == [True]
+def test_lambert93_of_islands_and_of_towns_abroad() -> None:
+    assert all(pairs(is_lambert93, [TO_LAMBERT93.transform(*point) for point in [*CORSICA.values(), *ISLANDS.values()]]))
+    assert not any(pairs(is_lambert93, [TO_LAMBERT93.transform(*point) for point in ABROAD.values()]))
+
+
+@settings(deadline=None)
+@given(st.floats(-6, 11), st.floats(41, 52))
+def test_both_outlines_are_the_same(longitude: float, latitude: float) -> None:
+    """But within 2 km of them, where a line that is straight in metres is not so in degrees."""
+    around = [(longitude + dx, latitude + dy) for dx in (-0.03, 0, 0.03) for dy in (-0.02, 0, 0.02)]
+    degrees = pairs(is_in_france, around, zones=["metropole"])
+    metres = pairs(is_lambert93, [TO_LAMBERT93.transform(*point) for point in around])
+    assert len(set(degrees)) == 2 or degrees[4] == metres[4]
 
 
 @settings(deadline=None)
