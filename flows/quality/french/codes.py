@@ -6,6 +6,8 @@ not matter. Codes are text: a number has lost its leading zeros. Nothing here is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 
 LA_POSTE = "356000000"
@@ -21,7 +23,7 @@ def siren(values: pl.Expr, *, spaces: bool = False) -> pl.Expr:
     Source: article R123-221 of the Code de commerce; Insee, definition “Numéro SIREN”; the key is that of ISO/IEC 7812-1.
     """
     values = _packed(values, r"^[0-9]{3} [0-9]{3} [0-9]{3}$", spaces)
-    return values.str.contains(r"^[0-9]{9}$") & _siren(_integer(values))
+    return values.str.contains(r"^[0-9]{9}$") & _once(_integer(values), _siren)
 
 
 def siret(values: pl.Expr, *, spaces: bool = False) -> pl.Expr:
@@ -34,19 +36,14 @@ def siret(values: pl.Expr, *, spaces: bool = False) -> pl.Expr:
     Source: Insee, definition “Numéro SIRET”, and its note on La Poste; python-stdnum has the same rule.
     """
     values = _packed(values, r"^[0-9]{3} [0-9]{3} [0-9]{3} [0-9]{5}$", spaces)
-    number = _integer(values)
-    head = number // 10**5
-    sum_of_la_poste = sum(map(int, LA_POSTE)) + pl.sum_horizontal(_digit(number, place) for place in range(5))
-    of_la_poste = (sum_of_la_poste % 5 == 0) | (values == LA_POSTE_HEAD_OFFICE)
-    key = pl.when(head == int(LA_POSTE)).then(of_la_poste).otherwise(luhn(number, 14) == 0)
-    return values.str.contains(r"^[0-9]{14}$") & _siren(head) & key
+    return values.str.contains(r"^[0-9]{14}$") & _once(_integer(values), _siret)
 
 
 def nir(values: pl.Expr, *, spaces: bool = False, provisional: bool = True) -> pl.Expr:
     """Number of social security with its key: fifteen characters (`253072B07300470`).
 
-    Sex, year, month (1 to 12, or 20 and above where the register does not know it), department of birth (2A and 2B count as 19 and 18 in
-    the key), commune, order (neither of which is 000), and 97 minus the rest of the division by 97.
+    Sex, year, month (1 to 12, or 20 and above where the register does not know it), department of birth (in the key, 2A and 2B count as 19
+    and 18), commune, order (neither of which is 000), and 97 minus the rest of the division by 97.
 
     `spaces`: also as printed (`2 53 07 2B 073 004 70`). `provisional`: also numbers that begin with 3, 4, 7 or 8, of persons who are being
     registered.
@@ -55,11 +52,10 @@ def nir(values: pl.Expr, *, spaces: bool = False, provisional: bool = True) -> p
     values = _packed(values, r"^[0-9] [0-9]{2} [0-9]{2} [0-9][0-9AB] [0-9]{3} [0-9]{3} [0-9]{2}$", spaces)
     first = "1-478" if provisional else "12"
     shape = rf"^[{first}][0-9]{{2}}(?:0[1-9]|1[0-2]|[2-9][0-9])(?:[0-9]{{2}}|2[AB])[0-9]{{8}}$"
-    department = values.str.slice(5, 2)
-    digits = values.str.slice(0, 5) + department.replace({"2A": "19", "2B": "18"}) + values.str.slice(7)
-    body, key = _integer(digits.str.slice(0, 13)), _integer(digits.str.slice(13, 2))
-    told = (department != "00") & (values.str.slice(7, 3) != "000") & (values.str.slice(10, 3) != "000")
-    return values.str.contains(shape) & told & (97 - body % 97 == key)
+    corsican = values.str.slice(5, 2)
+    digits = values.str.replace("A", "0", literal=True).str.replace("B", "0", literal=True)
+    island = pl.when(corsican == "2A").then(100_000_000).when(corsican == "2B").then(200_000_000).otherwise(0)
+    return values.str.contains(shape) & _once(_integer(digits) - island, _nir)
 
 
 def rna(values: pl.Expr) -> pl.Expr:
@@ -80,7 +76,7 @@ def finess(values: pl.Expr) -> pl.Expr:
     """
     shape = r"^(?:[0-9]{2}|2[AB])[0-9]{7}$"
     digits = values.str.slice(0, 2).replace({"2A": "21", "2B": "22"}) + values.str.slice(2)
-    return values.str.contains(shape) & (values.str.slice(0, 2) != "00") & (luhn(_integer(digits), 9) == 0)
+    return values.str.contains(shape) & (values.str.slice(0, 2) != "00") & _once(_integer(digits), lambda number: luhn(number, 9) == 0)
 
 
 def uai(values: pl.Expr) -> pl.Expr:
@@ -105,6 +101,29 @@ def luhn(number: pl.Expr, length: int) -> pl.Expr:
 
 def _siren(number: pl.Expr) -> pl.Expr:
     return (number > 0) & (luhn(number, 9) == 0)
+
+
+def _siret(number: pl.Expr) -> pl.Expr:
+    head = number // 10**5
+    sum_of_la_poste = sum(map(int, LA_POSTE)) + pl.sum_horizontal(_digit(number, place) for place in range(5))
+    of_la_poste = (sum_of_la_poste % 5 == 0) | (number == int(LA_POSTE_HEAD_OFFICE))
+    return _siren(head) & pl.when(head == int(LA_POSTE)).then(of_la_poste).otherwise(luhn(number, 14) == 0)
+
+
+def _nir(number: pl.Expr) -> pl.Expr:
+    """Of fifteen digits, where Corsica is 19 or 18."""
+    body = number // 100
+    told = (body % 10**3 != 0) & (body // 10**3 % 10**3 != 0) & (body // 10**6 % 100 != 0)
+    return told & (97 - body % 97 == number % 100)
+
+
+def _once(numbers: pl.Expr, right: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """`right(numbers)`, with `numbers` computed once: Polars' streaming engine would do it again for each digit."""
+
+    def judge(found: pl.Series) -> pl.Series:
+        return found.alias("number").to_frame().select(right(pl.col("number"))).to_series()
+
+    return numbers.map_batches(judge, return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def _digit(number: pl.Expr, place: int) -> pl.Expr:

@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 
 from flows.quality.expectations import _import, evaluate, select
+from flows.quality.french import lists
 from flows.quality.suites import Suite
 from flows.validation import expectation_types
+from tests.conftest import REPOSITORY
 
 ROWS = pl.DataFrame(
     {
@@ -119,6 +121,19 @@ def test_arguments_are_those_of_the_check(kind):
     base = set(expectation.__mro__[1].__fields__) | {"ignore_row_if"}
     assert {name: field.default for name, field in expectation.__fields__.items() if name not in base} == keywords
     assert all(f"`{name}`" in " ".join(expectation.__doc__.split()) for name in keywords)
+
+
+def test_they_are_documented():
+    from flows.quality.french.expectations import CHECKS
+
+    text = (REPOSITORY / "docs" / "french-expectations.md").read_text(encoding="utf-8")
+    for expectation in CHECKS:
+        name = expectation.expectation_type.removeprefix("expect_column_values_to_be_")
+        rows = [line for line in text.splitlines() if f"`{name}`" in line]
+        assert rows, name
+        for argument in set(expectation.success_keys) - {"mostly", "also"}:
+            assert f"`{argument}`" in "".join(rows) + text.partition("is met where the commune")[2].partition("##")[0], (name, argument)
+    assert all(f"`{name}`" in text for name in lists.manifest())
 
 
 @pytest.mark.parametrize("column", ["numero"])
