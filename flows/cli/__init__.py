@@ -6,7 +6,22 @@ import sys
 
 import typer
 
-from flows.cli import audit, backup, deploy, explain, lake, notify, personal_data, projects, purge, quarantine, run, server, worker
+from flows.cli import (
+    audit,
+    backup,
+    deploy,
+    explain,
+    lake,
+    notify,
+    personal_data,
+    projects,
+    purge,
+    quarantine,
+    reference_lists,
+    run,
+    server,
+    worker,
+)
 
 app = typer.Typer(
     name="socle",
@@ -30,6 +45,7 @@ for command in (
     *purge.COMMANDS,
     *quarantine.COMMANDS,
     *personal_data.COMMANDS,
+    *reference_lists.COMMANDS,
 ):
     app.command()(command)
 
