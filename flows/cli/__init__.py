@@ -10,6 +10,7 @@ from flows.cli import (
     audit,
     backup,
     deploy,
+    expectations,
     explain,
     lake,
     notify,
@@ -48,6 +49,8 @@ for command in (
     *reference_lists.COMMANDS,
 ):
     app.command()(command)
+for group in expectations.GROUPS:
+    app.add_typer(group)
 
 
 def main() -> None:

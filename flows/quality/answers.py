@@ -19,6 +19,13 @@ from typing import Any
 from flows.quality.previous import PREVIOUS, problems
 
 MOST = 5_000  # answers that are kept
+NEEDED = {
+    "expect_column_values_to_match_regex": "regex",
+    "expect_column_values_to_be_in_type_list": "type_list",
+    "expect_column_kl_divergence_to_be_less_than": "partition_object",
+    "expect_table_columns_to_match_set": "column_set",
+    "expect_table_columns_to_match_ordered_list": "column_list",
+}
 SHOWN = 80  # characters of a value in a message
 
 
@@ -82,11 +89,13 @@ def _write(file: Path, answers: dict[str, list[Answer]]) -> None:
 def _ask(kind: str, arguments: dict[str, Any]) -> list[Answer]:
     if kind in PREVIOUS:  # no class of Great Expectations
         return [Answer(_named(text, arguments), text) for text in problems(kind, arguments)]
-    from great_expectations.compatibility import pydantic
-
+    from flows.quality import table_schema
     from flows.quality.expectations import _implementation, _import, _quiet
 
     _import()
+    table_schema.register()
+    from great_expectations.compatibility import pydantic
+
     regexes = list(_regexes(arguments))
     with _quiet():
         implementation = _implementation(kind)
@@ -101,7 +110,16 @@ def _ask(kind: str, arguments: dict[str, Any]) -> list[Answer]:
             if "row_condition" in arguments:
                 return regexes  # checking.py says what is wrong with it
             return [Answer("", " ".join(str(error).split())[:300])]
-    return [*regexes, *_converted(made, arguments)]
+    return [*regexes, *_void(kind, implementation, arguments), *_converted(made, arguments)]
+
+
+def _void(kind: str, implementation: Any, arguments: dict[str, Any]) -> Iterator[Answer]:
+    """Parameters that Great Expectations does not ask for, without which an expectation is met by anything."""
+    bounds = {"min_value", "max_value"}
+    if kind.endswith("_between") and bounds <= set(implementation.__fields__) and all(arguments.get(b) is None for b in bounds):
+        yield Answer("", "min_value or max_value is missing: anything is between nothing")
+    elif (name := NEEDED.get(kind)) and arguments.get(name) is None:
+        yield Answer("", f"the parameter {name!r} is missing")
 
 
 def _regexes(arguments: dict[str, Any]) -> Iterator[Answer]:

@@ -70,6 +70,6 @@ def _of_query(text: str) -> list[str]:
     calls = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     if not any(isinstance(n, ast.Compare | ast.Call | ast.BoolOp | ast.UnaryOp | ast.Name | ast.BinOp) for n in ast.walk(tree)):
         raise ValueError("it says nothing about a column")
-    named = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in calls and n.id not in WORDS]
+    named = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in calls and n.id not in WORDS]
     places = {f"quoted_{number}_": name for number, name in enumerate(quoted)}
-    return [places.get(name, name) for name in named]
+    return [places.get(n.id, n.id) for n in sorted(named, key=lambda n: (n.lineno, n.col_offset))]

@@ -1,14 +1,14 @@
 """A suite tried on a file, without a project: read as `socle explain` would read it, checked as a load of it would be.
 
 A suite that comes from a Table Schema is about texts, so the file's texts are what it sees. Any other suite is about a dataset: columns
-get the types that `socle explain` proposes, as far as every value fits.
+get the types that `socle explain` proposes, as far as every value fits; or, where a dataset is named, those that it declares.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,12 @@ from typing import TYPE_CHECKING, Any
 from flows import contract, formats
 from flows.errors import ConfigurationError, SourceRefused
 from flows.formats import BadRow, Member
+from flows.project import Dataset as Declared
 from flows.quality import CheckResult, Suite, load_suites
 from flows.settings import Settings
+from flows.steps import Run
+from flows.steps.pieces import read_batches
+from flows.steps.reading import Reading
 from flows.steps.shown import Shown
 from flows.validation import suggest
 
@@ -80,8 +84,10 @@ def load_checks(path: Path) -> tuple[Suite, dict[str, Any], list[str]]:
     return suite, about, [*notes, *(f"not checked: {text}" for text in about.get("not_checked", []))]
 
 
-def try_suite(suite_path: Path, file: Path, settings: Settings, *, show_values: bool = True) -> list[Trial]:
-    """One for each file in an archive; for any other file, one.
+def try_suite(
+    suite_path: Path, file: Path, settings: Settings, *, show_values: bool = True, run: Run | None = None, dataset: str = ""
+) -> list[Trial]:
+    """One for each file in an archive; for any other file, one. `dataset`: of the run's project, as which the file is read.
 
     Raises: ConfigurationError for what is no suite, or a file that is not there; SourceRefused for a file that cannot be read.
     """
@@ -91,9 +97,15 @@ def try_suite(suite_path: Path, file: Path, settings: Settings, *, show_values: 
         raise ConfigurationError(f"{file} {what}", where=str(file.absolute().parent), hint="socle expectations test SUITE FILE")
     trials = list[Trial]()
     with tempfile.TemporaryDirectory(prefix="socle-trial-") as name:
-        folder = Path(name)
-        for number, member in enumerate(formats.members(file, file.name, None, folder / "members", settings)):
-            trials.append(_try_on(suite, about, notes, member, folder / str(number), settings, show_values))
+        folder, declared = Path(name), run.project.datasets[dataset] if run else None
+        for number, member in enumerate(
+            formats.members(file, file.name, declared.format if declared else None, folder / "members", settings)
+        ):
+            (inside := folder / str(number)).mkdir()
+            if run and declared:
+                trials.append(_try_as(run, dataset, suite, notes, member, inside, show_values))
+            else:
+                trials.append(_try_on(suite, about, notes, member, inside, settings, show_values))
     if not trials:
         raise SourceRefused(f"{file.name} holds no file that can be read", where=str(file))
     return trials
@@ -102,21 +114,9 @@ def try_suite(suite_path: Path, file: Path, settings: Settings, *, show_values: 
 def _try_on(
     suite: Suite, about: dict[str, Any], notes: list[str], member: Member, folder: Path, settings: Settings, show_values: bool
 ) -> Trial:
-    import polars as pl
-
-    folder.mkdir()
     decision = formats.decide(member.path, member.name, None, settings)
-    parts, bad = list[pl.LazyFrame](), list[BadRow]()
-    for piece in _frames(formats.read(member.path, member.name, decision.format, settings), settings.batch_rows):
-        if isinstance(piece, BadRow):
-            bad.append(piece)
-            continue
-        part = folder / f"{len(parts)}.parquet"
-        piece.select([c for c in piece.columns if not c.startswith("__")]).write_parquet(part)
-        parts.append(pl.scan_parquet(part))
-    if not parts:
-        raise SourceRefused(f"{member.name} has no rows", where=member.name, french=f"{member.name} n'a aucune ligne.")
-    rows = pl.concat(parts, how="diagonal_relaxed")
+    pieces = formats.read(member.path, member.name, decision.format, settings)
+    rows, bad = _spilled(_frames(pieces, settings.batch_rows), member.name, folder)
     if about:
         from flows.quality.table_schema.cells import prepared
 
@@ -125,6 +125,50 @@ def _try_on(
         rows, more = _typed(rows, suite)
     found = [f.text for f in decision.findings]
     return _evaluated(suite, about, member.name, rows, bad, [*notes, *found, *more], show_values)
+
+
+def _try_as(run: Run, dataset: str, suite: Suite, notes: list[str], member: Member, folder: Path, show_values: bool) -> Trial:
+    """Read with the dataset's format, transform and columns. Rows that a load would refuse for their types are among the bad ones."""
+    declared = run.project.datasets[dataset]
+    reading = Reading(dataset, declared, run.settings, {})
+    pieces = read_batches(run, dataset, member.path, member.name, reading.format_of(member.path, member.name))
+    rows, bad = _spilled(_conformed(pieces, declared, reading, member.name), member.name, folder)
+    findings = [f.text for f in reading.findings]
+    return _evaluated(suite, {}, member.name, rows, bad, [*notes, *findings], show_values, declared.personal_data)
+
+
+def _conformed(pieces: Iterable[Any], declared: Declared, reading: Reading, name: str) -> Iterator[Any]:
+    import polars as pl
+
+    start = 1
+    for piece in pieces:
+        if isinstance(piece, BadRow):
+            yield piece
+            continue
+        numbers = piece[contract.ROW] if contract.ROW in piece.columns else pl.int_range(start, start + piece.height, eager=True)
+        start = int(numbers[-1]) + 1 if piece.height else start
+        batch = piece.with_columns(numbers.alias(contract.ROW), pl.lit(name).alias(contract.FILE))
+        kept, refused = contract.conform(batch, declared, [], reading.conventions_of(piece, name))
+        yield kept
+        for row in refused.iter_rows(named=True):
+            yield BadRow("; ".join(row["rules"]), row["row_number"], "")
+
+
+def _spilled(pieces: Iterable[Any], name: str, folder: Path) -> tuple[pl.LazyFrame, list[BadRow]]:
+    """The frames on disk, and the records that are no rows. Raises: SourceRefused if there is no row at all."""
+    import polars as pl
+
+    parts, bad = list[pl.LazyFrame](), list[BadRow]()
+    for piece in pieces:
+        if isinstance(piece, BadRow):
+            bad.append(piece)
+            continue
+        part = folder / f"{len(parts)}.parquet"
+        piece.select([c for c in piece.columns if not c.startswith("__")]).write_parquet(part)
+        parts.append(pl.scan_parquet(part))
+    if not parts:
+        raise SourceRefused(f"{name} has no rows", where=name, french=f"{name} n'a aucune ligne.")
+    return pl.concat(parts, how="diagonal_relaxed"), bad
 
 
 def _frames(pieces: Iterator[Any], size: int) -> Iterator[Any]:
@@ -167,20 +211,29 @@ def _filled(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
 
 
 def _evaluated(
-    suite: Suite, about: dict[str, Any], name: str, rows: pl.LazyFrame, bad: list[BadRow], notes: list[str], show_values: bool
+    suite: Suite,
+    about: dict[str, Any],
+    name: str,
+    rows: pl.LazyFrame,
+    bad: list[BadRow],
+    notes: list[str],
+    show_values: bool,
+    personal_data: str = "none",
 ) -> Trial:
     import polars as pl
 
-    import flows.quality.table_schema.expectations  # noqa: F401 - registers them
+    from flows.quality import table_schema
     from flows.quality.expectations import evaluate, select
     from flows.quality.previous import evaluate_previous, on_previous
+
+    table_schema.register()
 
     schema = rows.collect_schema()
     suite, absent = _applicable(suite, list(schema))
     entries = on_previous([suite])
     found = [e for selection in select([suite]) for e in evaluate(rows, selection, show_values=show_values)]
     found += evaluate_previous(rows, None, entries, show_values=show_values) if entries else []
-    shown = Shown({}, set(schema))
+    shown = Shown({}, set(schema), personal_data)
     results = [shown.result(e.result) for e in found] + ([] if about else absent)
     height = int(rows.select(pl.len()).collect().item())
     skipped = [r.text for r in absent] if about else []  # whether a column may be absent is an expectation of its own there

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, write_project
 
 
 @pytest.fixture
@@ -126,3 +128,26 @@ def test_doctor_warns_when_npm_is_missing(socle, root, monkeypatch):
     done = socle("doctor", "--json")
     assert done.code == 0
     assert next(f for f in done.json if f["what"] == "npm client")["state"] == "warning"
+
+
+def test_problems_and_notes_of_suites_have_lines(socle, root):
+    write_project(root)
+    entries = [
+        {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "id", "regex": "^(?!x)"}},
+        {"type": "expect_column_values_to_match_regex", "kwargs": {"column": "id", "regexp": "a"}},
+    ]
+    (root / "expectations" / "demandes.json").write_text(json.dumps({"expectations": entries}, indent=1), encoding="utf-8")
+    done = socle("validate", "essai")
+    assert done.code == 2 and "demandes.json:14: " in done.out and "did you mean 'regex'?" in done.out
+    assert "demandes.json:7: note: " in done.out and "look-around" in done.out and "1 problem(s)" in done.out
+    found = socle("validate", "essai", "--json").json
+    assert len(found["problems"]) == 1 and [n["line"] for n in found["notes"]] == [7]
+    (root / "expectations" / "demandes.json").write_text(json.dumps({"expectations": entries[:1]}), encoding="utf-8")
+    assert socle("validate", "essai").code == 0
+
+
+def test_validating_what_did_not_change_does_not_import_great_expectations(root, modules):
+    write_project(root)
+    first, _ = modules("validate", "essai")
+    again, imported = modules("validate", "essai")
+    assert first.code == again.code == 0 and "great_expectations" not in imported

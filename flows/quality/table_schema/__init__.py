@@ -7,4 +7,13 @@ has to meet; suite.py makes the suite; expectations.py are the expectations that
 from flows.quality.table_schema.descriptor import Field, Schema, is_table_schema, load_schema
 from flows.quality.table_schema.suite import suite_of
 
-__all__ = ["Field", "Schema", "is_table_schema", "load_schema", "suite_of"]
+
+def register() -> None:
+    """Make the expectations of expectations.py known to Great Expectations, which is imported for that."""
+    from flows.quality.gx_import import import_great_expectations
+
+    import_great_expectations()
+    from flows.quality.table_schema import expectations  # noqa: F401 - importing registers
+
+
+__all__ = ["Field", "Schema", "is_table_schema", "load_schema", "register", "suite_of"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from flows.quality.table_schema.descriptor import Schema
 
+POINTS = ("points_in_france", "une longitude et une latitude en France")
 FORMATS = {
     "siren": ("siren", "un numéro SIREN"),
     "siret": ("siret", "un numéro SIRET"),
@@ -22,6 +23,8 @@ FORMATS = {
     "codecommune": ("commune", "un code de commune"),
     "codedepartement": ("department", "un code de département"),
     "codepostal": ("postal_code", "un code postal"),
+    "numerodepartement": ("department", "un code de département"),
+    "coordonneesgpsfrancaises": POINTS,
     "codenaf": ("naf", "un code NAF"),
     "coderome": ("rome", "un code ROME"),
     "codeidcc": ("idcc", "un code IDCC"),
@@ -30,7 +33,12 @@ FORMATS = {
     "telfr": ("french_phone", "un numéro de téléphone français"),
 }
 """A French format, without case and marks -> (end of the name of the expectation that checks it, in words)."""
-CHECKS = {"french-siren-value": "siren", "french-siret-value": "siret", "phone-number-value": "phonenumber"}
+CHECKS = {
+    "french-siren-value": "siren",
+    "french-siret-value": "siret",
+    "phone-number-value": "phonenumber",
+    "french-gps-coordinates": "coordonneesgpsfrancaises",
+}
 Entry = tuple[str, dict[str, Any], str, str]
 """(type, arguments, description, rule of the schema)."""
 
@@ -70,7 +78,8 @@ def _of_format(
         not_checked.append(f"French format {name!r} of {column!r}")
     elif (column, kind) not in seen:
         seen.add((column, kind))
-        yield kind, {"column": column}, f"« {column} » : chaque valeur est {words}.", rule
+        order = {"order": "lon,lat"} if end == POINTS[0] else {}  # as a geopoint
+        yield kind, {"column": column, **order}, f"« {column} » : chaque valeur est {words}.", rule
 
 
 def _columns(given: dict[str, Any]) -> list[str]:

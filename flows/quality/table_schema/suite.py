@@ -42,11 +42,12 @@ WRITTEN = {
     "duration": "ISO 8601, comme P1Y6M",
     "geopoint": "longitude, latitude",
 }
+PARTS = {"%d": "JJ", "%m": "MM", "%Y": "AAAA", "%y": "AA", "%H": "HH", "%M": "MM", "%S": "SS"}
 STRINGS = {
     "email": "une adresse électronique",
     "uri": "une adresse (URI), comme https://exemple.fr",
     "uuid": "un UUID",
-    "binary": "du base64",
+    "binary": "du texte en base64",
     "wkt": "une géométrie en WKT",
 }
 LIMITS = {
@@ -152,7 +153,7 @@ def _type(field: Field) -> str:
     """In words."""
     if field.type == "string":
         return STRINGS[field.format]
-    written = WRITTEN.get(field.type, "") if field.format == "default" else field.format
+    written = WRITTEN.get(field.type, "") if field.format == "default" else re.sub("%[dmYyHMS]", lambda m: PARTS[m[0]], field.format)
     if field.type == "boolean" and ({"trueValues", "falseValues"} & set(field.options)):
         written = _several([*field.options.get("trueValues", []), *field.options.get("falseValues", [])])
     if field.type == "number" and "decimalChar" in field.options:
