@@ -44,7 +44,8 @@ STYLE = """body{margin:0;font:16px/1.6 system-ui,"Segoe UI","DejaVu Sans",sans-s
 main{max-width:860px;margin:0 auto;padding:24px 20px 64px;background:#fff;min-height:100vh}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}a{color:#000091}table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid #ddd;padding:6px 10px;text-align:left}code{background:#f2f2f2;padding:0 4px;overflow-wrap:anywhere}
-.soft{color:#595959}nav ol{list-style:none;margin:0;padding:0;font-size:.9rem}nav li{display:inline}nav li+li::before{content:"› "}
+.soft{color:#595959}nav ol{list-style:none;margin:0;padding:0;font-size:.9rem}nav li{display:inline}
+nav li+li::before{content:"›";margin:0 .4em}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"""
 NEWEST = 5  # versions of each dataset on a project's page
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.lake.datasets import DatasetVersion
-from flows.quality.docs import VERDICTS, rows, template
+from flows.quality.docs import VERDICTS, rows, template, typeset
 from flows.quality.results import CheckReport
 from flows.quality.trends import Trend
 
@@ -38,7 +38,7 @@ def render(title: str, project: str, dataset: str, versions: list[Line], page: i
     """`versions`: all of them, the newest first; `page`: from 1. `latest`: the report of the newest one, with its `trend`."""
     pages = max(1, -(-len(versions) // ON_A_PAGE))
     page = min(max(1, page), pages)
-    return template("dataset_page.html").render(
+    text = template("dataset_page.html").render(
         title=title,
         project=project,
         dataset=dataset,
@@ -47,3 +47,4 @@ def render(title: str, project: str, dataset: str, versions: list[Line], page: i
         pages=pages,
         rows=rows(latest, trend) if latest and page == 1 else [],
     )
+    return typeset(text)

@@ -6,6 +6,7 @@ network they are blank. See docs/decisions/0004-data-docs.md.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -147,11 +148,16 @@ def template(name: str) -> Template:
     return environment.get_template(name)
 
 
+def typeset(page: str) -> str:
+    """No line ends inside quotation marks or before a percent sign."""
+    return re.sub(r"(?<=\d) %", "\u202f%", page.replace("« ", "«\u00a0").replace(" »", "\u00a0»"))
+
+
 def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
     """The whole page. `trend`: this report included."""
     all_rows = rows(report, trend or Trend())
     name, css, meaning = VERDICTS[report.verdict]
-    return template("data_docs.html").render(
+    page = template("data_docs.html").render(
         report=report,
         title=title,
         verdict=name,
@@ -163,3 +169,4 @@ def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
         reasons=reasons(report),
         at=moment(report.at),
     )
+    return typeset(page)

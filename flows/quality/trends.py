@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
 from flows.quality.results import CheckReport, CheckResult
-from flows.quality.words import number, percent
+from flows.quality.words import number, share
 
 SETTINGS = {"min_value", "max_value", "strict_min", "strict_max", "mostly", "value", "threshold", "max_drop", "max_growth", "max_change"}
 """Arguments that only say how much: an expectation whose limits are changed keeps its trend."""
@@ -93,11 +93,11 @@ def keyed(results: list[CheckResult]) -> dict[str, CheckResult]:
 
 
 def answer(result: CheckResult) -> Answer:
-    share = None
+    part = None
     if result.unexpected is not None and result.checked_rows:
-        share = round(result.unexpected / result.checked_rows, 9)
+        part = round(result.unexpected / result.checked_rows, 9)
     observed = result.observed if isinstance(result.observed, int | float) and not isinstance(result.observed, bool) else None
-    return Answer(result.success, share, observed if observed is not None and math.isfinite(observed) else None)
+    return Answer(result.success, part, observed if observed is not None and math.isfinite(observed) else None)
 
 
 def _point(report: CheckReport) -> Point:
@@ -136,7 +136,7 @@ def phrase(answers: list[Answer]) -> str:
 def _moved(answers: list[Answer]) -> str:
     before, now = answers[-2], answers[-1]
     if now.share is not None and before.share is not None:
-        return "" if now.share == before.share else f" ; {percent(now.share)} des lignes en cause, contre {percent(before.share)} avant"
+        return "" if now.share == before.share else f" ; {share(now.share)} des lignes en cause, contre {share(before.share)} avant"
     if now.observed is not None and before.observed is not None and now.observed != before.observed:
         return f" ; {number(now.observed)}, contre {number(before.observed)} avant"
     return ""
@@ -185,5 +185,5 @@ def drawn(series: list[tuple[Point, Answer]]) -> tuple[str, list[Mark]]:
 def figures(one: Answer) -> str:
     """As a cell of a table."""
     if one.share is not None:
-        return f"{percent(one.share)} des lignes"
+        return f"{share(one.share)} des lignes"
     return number(one.observed) if one.observed is not None else "–"

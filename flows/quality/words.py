@@ -36,6 +36,11 @@ def percent(share: float) -> str:
     return f"{number(100 * float(share), 3)} %"
 
 
+def share(part: float) -> str:
+    """A share that was found, rounded: `0.03226` -> `3,2 %`; smaller ones keep more digits."""
+    return f"{number(100 * float(part), 1 if part >= 0.01 else 3)} %"
+
+
 def value(one: Any) -> str:
     """A value of a suite: figures and days the French way, other things as they are."""
     if isinstance(one, bool):

@@ -9,7 +9,7 @@ from flows.quality import trends
 from flows.quality.docs import SEVERITIES, rule, sentence
 from flows.quality.results import CheckReport, CheckResult
 from flows.quality.trends import Trend
-from flows.quality.words import counted, number, percent
+from flows.quality.words import counted, number, share
 
 SHOWN = 12  # checks that failed, and causes of refused rows
 STATES = {"critical": "Non satisfait", "warning": "À regarder", "info": "Pour information"}
@@ -46,8 +46,8 @@ def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callabl
 def _how_many(result: CheckResult, as_text: Callable[[str], str]) -> str:
     if result.unexpected is None:
         return f"constaté : {as_text(number(result.observed))}"
-    share = f", {percent(result.unexpected / result.checked_rows)}" if result.checked_rows else ""
-    return f"{counted(result.unexpected, 'ligne')} en cause sur {number(result.checked_rows)}{share}"
+    part = f", {share(result.unexpected / result.checked_rows)}" if result.checked_rows else ""
+    return f"{counted(result.unexpected, 'ligne')} en cause sur {number(result.checked_rows)}{part}"
 
 
 def table(report: CheckReport, trend: Trend) -> list[dict[str, str]]:
