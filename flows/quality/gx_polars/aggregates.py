@@ -10,6 +10,7 @@ from great_expectations.expectations.metrics.column_aggregate_metrics import col
 
 from flows.quality.gx_polars.engine import Call, Pandas, Query
 from flows.quality.gx_polars.maps import aggregate, missing
+from flows.quality.gx_polars.several import comparable
 
 BYTES_A_ROW = 120
 """What counting distinct texts takes a row (measured: 100 for 10 million of 14 characters)."""
@@ -24,14 +25,17 @@ def columns(call: Call) -> list[str]:
 
 
 def _numbers(call: Call) -> pl.Expr:
+    """Decimals as floats: pandas holds them as objects, with which Great Expectations cannot compute."""
+    column = pl.col(call.column)
+    if call.kind.is_decimal():
+        return column.cast(pl.Float64)
     if not (call.kind.is_integer() or call.kind.is_float()):
         raise Pandas
-    column = pl.col(call.column)
     return column.fill_nan(None) if call.kind.is_float() else column
 
 
 def _found(value: Any) -> Any:
-    if value is None:  # no value at all: pandas has its own answer for each type
+    if value is None or value != value:  # no value at all, or infinite ones: pandas has its own answers
         raise Pandas
     return value
 
@@ -77,7 +81,7 @@ def quantiles(call: Call) -> Query:
 
 
 def _list(value: Any) -> list[Any]:
-    if value is None or any(v is None for v in value):
+    if value is None or any(v is None or v != v for v in value):
         raise Pandas
     return list(value)
 
@@ -92,7 +96,8 @@ def _countable(call: Call) -> None:
 
 
 def distinct_count(call: Call) -> Query:
-    _countable(call)
+    if not comparable(call.kind):
+        raise Pandas
     parts = call.engine.parts(BYTES_A_ROW)
     values = call.rows().select(pl.col(call.column).drop_nulls())
     if parts == 1:

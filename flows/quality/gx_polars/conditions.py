@@ -9,6 +9,7 @@ import datetime
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -30,7 +31,11 @@ def in_set(call: Call) -> pl.Expr:
     values = call.arguments.get("value_set")
     if values is None or not _same_kind(list(values), call.kind):
         raise Pandas
-    return pl.col(call.column).is_in(pl.Series(list(values), dtype=call.kind).implode())
+    given = [_decimal(v) for v in values] if call.kind.is_decimal() else list(values)
+    try:
+        return pl.col(call.column).is_in(pl.Series(given, dtype=None if call.kind.is_decimal() else call.kind).implode())
+    except (OverflowError, TypeError):  # one that a column of this type cannot hold
+        raise Pandas from None
 
 
 def not_in_set(call: Call) -> pl.Expr:
@@ -168,12 +173,14 @@ def within(values: pl.Expr, call: Call, kind: pl.DataType) -> pl.Expr:
 
 
 def _bound(value: Any, kind: pl.DataType) -> pl.Expr:
-    """A float stays one: 0.5 against integers must not become 0."""
+    """A float stays one: 0.5 against integers must not become 0. Against decimals it is what is written: 1.1, not 1.100000000000000088."""
+    if kind.is_decimal():
+        return pl.lit(_decimal(value))
     return pl.lit(value, dtype=pl.Float64) if isinstance(value, float) else pl.lit(value)
 
 
 def _comparable(values: list[Any], kind: pl.DataType) -> bool:
-    if kind.is_integer() or kind.is_float():
+    if kind.is_numeric():
         return all(type(v) in (int, float) and abs(v) < 2**53 for v in values)
     if kind == pl.Date:
         return all(type(v) is datetime.date for v in values)
@@ -183,5 +190,9 @@ def _comparable(values: list[Any], kind: pl.DataType) -> bool:
 
 
 def _same_kind(values: list[Any], kind: pl.DataType) -> bool:
-    wanted: Any = str if kind == pl.String else int if kind == pl.Int64 else None
-    return wanted is not None and all(type(v) is wanted and (wanted is str or abs(v) < 2**63) for v in values)
+    wanted = {str} if kind == pl.String else {int} if kind.is_integer() else {int, float} if kind.is_decimal() else set()
+    return bool(wanted) and all(type(v) in wanted for v in values)
+
+
+def _decimal(value: Any) -> Decimal:
+    return Decimal(str(value))

@@ -103,8 +103,11 @@ class PolarsExecutionEngine(PandasExecutionEngine):
         self, frame: pl.LazyFrame, to_pandas: Callable[[pl.LazyFrame], Any], columns: list[str] | None = None, memory: int = MEMORY
     ) -> None:
         """`columns`: names of all columns of the batch, where `frame` has only those that the expectations name."""
+        schema = frame.collect_schema()
+        texts = [name for name, kind in schema.items() if kind in (pl.Categorical, pl.Enum)]
+        frame = frame.with_columns(pl.col(texts).cast(pl.String)) if texts else frame
         self.frame = frame
-        self.schema = dict(frame.collect_schema())
+        self.schema = dict(schema) | dict.fromkeys(texts, pl.String())
         self.columns = columns or list(self.schema)
         self.memory = memory
         self._height: int | None = None
@@ -148,7 +151,7 @@ class PolarsExecutionEngine(PandasExecutionEngine):
     def resolve_metrics(
         self, metrics_to_resolve: Iterable[Any], metrics: dict[Any, Any] | None = None, runtime_configuration: dict[str, Any] | None = None
     ) -> dict[Any, Any]:
-        """Raises: MetricResolutionError that names the metrics that failed; the others are kept for the next call."""
+        """Raises: MetricResolutionError that names a metric that failed; what was found is kept for the next call."""
         cache: dict[Any, Any] = self._metric_cache  # type: ignore[assignment]
         queries: list[tuple[Any, Provider, Call, Query]] = []
         found: dict[Any, Any] = {}
@@ -177,8 +180,8 @@ class PolarsExecutionEngine(PandasExecutionEngine):
         cache.update(found)
         if failed:
             self._failed.update({metric.id: error for metric, error in failed.items()})
-            first = next(iter(failed.values()))
-            raise gx_exceptions.MetricResolutionError(message=str(first), failed_metrics=tuple(failed)) from first
+            metric, reason = next(iter(failed.items()))  # one at a time: Great Expectations gives its message to all that it names
+            raise gx_exceptions.MetricResolutionError(message=str(reason), failed_metrics=(metric,)) from reason
         return found
 
     def _call(self, metric: Any, metrics: dict[Any, Any]) -> Call:

@@ -90,9 +90,9 @@ def order(ascending: bool) -> tuple[Any, Any]:
             raise Pandas
         one, before = pl.col(call.column), pl.col(call.column).shift()
         strictly = call.arguments.get("strictly")
-        if ascending:
-            return (one <= before) if strictly else (one < before)
-        return (one >= before) if strictly else (one > before)
+        low, high = (one, before) if ascending else (before, one)
+        wrong = (low <= high) if strictly else (low < high)
+        return wrong & ~(one - before).is_nan() if call.kind.is_float() else wrong  # infinity after infinity is in order to pandas
 
     def count(call: Call) -> Query:
         rows = call.rows().filter(~maps.missing(call.column, call.kind))
@@ -130,8 +130,12 @@ def equal_rows(call: Call, rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def kind_of_values(call: Call) -> None:
     """Floats and nested values are left to pandas, which has its own idea of their equality."""
-    if not all(call.engine.schema[c] in maps.SIMPLE and call.engine.schema[c] != pl.Float64 for c in call.columns):
+    if not all(comparable(call.engine.schema[c]) for c in call.columns):
         raise Pandas
+
+
+def comparable(kind: pl.DataType) -> bool:
+    return not (kind.is_float() or kind.is_nested() or kind in (pl.Object, pl.Null))
 
 
 def _key(call: Call) -> pl.Expr:
@@ -159,5 +163,7 @@ def _label(call: Call) -> Any:
 
 
 def _repeated(call: Call) -> pl.LazyFrame:
-    found: list[pl.DataFrame] = call.engine.kept[_label(call)]
+    found: list[pl.DataFrame] | None = call.engine.kept.get(_label(call))
+    if found is None:  # it was pandas that counted them
+        raise Pandas
     return pl.concat(found).lazy()
