@@ -6,10 +6,12 @@ What each checks is a pure function of codes*.py, which has its source; here are
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal
 
 import polars as pl
+from great_expectations.compatibility import pydantic
 from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation
 
 from flows.errors import ConfigurationError
@@ -101,6 +103,12 @@ class ExpectColumnValuesToBeFrenchDate(ColumnMapExpectation):
     max_value: str | None = None
     map_metric: ClassVar[str] = "column_values.french_date"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent être des dates qui existent, écrites jj/mm/aaaa"
+
+    @pydantic.validator("min_value", "max_value")
+    def _is_a_day(cls, value: str | None) -> str | None:
+        if value is not None:
+            date.fromisoformat(value)
+        return value
 
 
 class ExpectColumnValuesToBeCommune(ColumnMapExpectation):

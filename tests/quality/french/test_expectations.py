@@ -158,6 +158,22 @@ def test_texts_of_few_values_are_texts():
     assert evaluate(rows, batch, show_values=True)[0].unexpected_rows == [1]
 
 
+def test_a_bound_that_is_no_day_is_told():
+    error = _evaluated("expect_column_values_to_be_french_date", {"column": "date", "max_value": "31/12/2030"}).result.error
+    assert "max_value" in error and "31/12/2030" in error
+
+
+@pytest.mark.parametrize("values", [[], [None, None], ["", " ", "é", "\x00", "9" * 40, "A" * 40, "FR76" + "9" * 23, "FR76" + "A" * 23]])
+def test_every_check_answers_whatever_the_column_holds(values):
+    from flows.quality.french.expectations import CHECKS
+
+    rows = pl.LazyFrame({"v": values}, schema={"v": pl.String})
+    for expectation, check in CHECKS.items():
+        columns = [pl.col("v")] * (2 if "pair" in expectation.expectation_type else 1)
+        met = rows.select(check(*columns).fill_null(False).alias("met")).collect(engine="streaming")["met"]
+        assert met.dtype == pl.Boolean and met.to_list() == [False] * len(values), expectation.expectation_type
+
+
 def test_an_empty_column_meets_everything():
     rows = pl.LazyFrame({"siren": [None, None]})
     batch, _ = select([Suite("essai.json", [{"type": "expect_column_values_to_be_siren", "kwargs": {"column": "siren"}}], "0")])
