@@ -81,7 +81,7 @@ class ShortWay:
         import polars as pl
 
         with ThreadPoolExecutor(1) as pool:
-            facts = pool.submit(csv.regular, path, how, self.settings)  # reads the bytes while Polars does
+            facts = pool.submit(csv.regular, path, how, self.settings, none_is_wider=True)  # reads the bytes while Polars does
             try:
                 _query(path, how, self.declared, columns, conventions).sink_parquet(
                     pl.PartitionBy(made, approximate_bytes_per_file=FILE_BYTES),

@@ -19,8 +19,7 @@ from flows import contract, formats, progress
 from flows.contract import FILE, ROW
 from flows.errors import Refused
 from flows.findings import Finding
-from flows.formats import RECORD_FORMATS, BadRow, Member
-from flows.formats.csv import LITTLE
+from flows.formats import RECORD_FORMATS, BadRow, Member, csv
 from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile, RawStore
 from flows.project import Format
@@ -107,7 +106,7 @@ def _keeping(raw: RawStore, given: bool, count: int) -> Iterator[Callable[[RawFi
             little.clear()
 
         def keep(file: RawFile) -> None:
-            if file.size > LITTLE:
+            if file.size > csv.LITTLE:
                 started.append(pool.submit(raw.keep, file, given=given))
                 return
             little.append(file)
@@ -221,7 +220,7 @@ class Loader:
             or not fast.is_worth_it(path)
         ):
             return False
-        sample = next((p for p in formats.read(path, name, how, self.run.settings) if not isinstance(p, BadRow)), None)
+        sample = csv.first_rows(path, name, how, self.run.settings)
         if sample is None:
             return False
         conventions = self.reading.conventions_of(sample.head(self.run.settings.batch_rows), name)

@@ -143,6 +143,9 @@ def test_rows_are_found_by_their_numbers(tmp_path):
         ("a;b\n1;2\n3\n", None),
         ("a;b\n1;2\n3", None),
         ('a;b\r\n1;"2\r\n3"\r\n\r\n4;5\r\n', (2, 2, True)),
+        ("a;b\n1;2;3\n4\n", None),
+        ("a;b\n1;2\r3;4\n", None),
+        ("a;b\n1;2\n3;4\r", None),
         ("a;b\n1;2;3\n", None),
         ('a;b\n1;"2\n', None),
         ("a;b\n1;\0\n", None),
@@ -157,11 +160,23 @@ def test_a_file_is_proved_regular_or_not_at_all(tmp_path, monkeypatch, part, con
     assert (facts and (facts.records, facts.columns, facts.quotes)) == expected
 
 
-def test_delimiters_and_quotes_of_the_records_are_counted(tmp_path):
-    path = put(tmp_path, 'titre;;;\n"a";b\n1;2\n3;4\n')
-    how = KEPT.model_copy(update={"skip_rows": 1})
-    assert reader.delimiters(path, how) == 2
-    assert not reader.has_quotes(path, how)
+@pytest.mark.parametrize("part", [5, 1 << 20])
+@pytest.mark.parametrize(
+    ("content", "records"),
+    [
+        ("a;b\n1;2\n\n\n3;4\n\n", 2),
+        ("a;b\r\n1;2\r\n\r\n3;4", 2),
+        ("a;b\n1;2;3\n4\n", 2),  # the wider one is somebody else's business
+        ("a;b\n1\n2;3\n", None),
+        ("a;b\n1;2\r3;4\n", None),
+        ("a;b\n1;2\n3;4\r", None),
+        ('a;b\n"1;\n";2\n3;";"\n', 2),
+    ],
+)
+def test_counting_is_enough_where_no_record_is_too_wide(tmp_path, monkeypatch, part, content, records):
+    monkeypatch.setattr("flows.formats.csv.facts.PART", part)
+    facts = reader.regular(put(tmp_path, content), KEPT, limits(tmp_path), none_is_wider=True)
+    assert (facts and facts.records) == records
 
 
 @pytest.mark.parametrize(
@@ -193,6 +208,12 @@ def test_real_files_are_read_right(name):
     names, rows, bad = pull(path, how)
     assert (how.encoding, how.delimiter, how.skip_rows, how.header_rows) == (encoding, delimiter, skipped, headers)
     assert (len(names), len(rows), bad) == (columns, count, [])
+
+
+@pytest.mark.parametrize("name", ["*", "^a$"])
+def test_a_name_that_polars_takes_for_others_is_none(tmp_path, name):
+    names, rows, _ = pull(put(tmp_path, f"a,{name}\n1,2\n"), formats.decide(tmp_path / "recu.csv", "x", None, limits(tmp_path)).format)
+    assert (names, rows) == (["a", "colonne_2"], [("1", "2")])
 
 
 # ---- two encodings in one file, a total among the records ----------------------------------------------------------

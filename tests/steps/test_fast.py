@@ -180,6 +180,15 @@ def test_regular_files_do_go_the_short_way(loads: Loads, name: str) -> None:
     assert assert_same(loads, {"a": "integer", "b": "string"}, {"type": "csv"} | form, data) == 1
 
 
+@pytest.mark.parametrize("wide", ["1,2,3,4", "1,2,3,", '1,2,3,""', '"1","2","3","4"', '1,2,"3",', "1,2,3,,", '1,2,"3\n",4', "1,,,"])
+@pytest.mark.parametrize("kind", ["string", "integer"])
+def test_a_row_that_is_too_wide_does_not_hide_one_that_is_too_short(loads: Loads, wide: str, kind: str) -> None:
+    """There are as many delimiters as there should be: it is Polars that has to refuse the wide one."""
+    for lines in (("1,2", wide), (wide, "1,2"), ("1", "1,2,3", wide, wide)):
+        text = "\n".join(["a,b,c", *["1,2,3"] * 50, *lines, *["4,5,6"] * 50, ""])
+        assert assert_same(loads, dict.fromkeys("abc", kind), {"type": "csv"}, text.encode()) == 0
+
+
 def test_row_numbers_go_on_from_one_file_of_the_table_to_the_next(loads: Loads, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that becomes several parts, between two that go the long way."""
     monkeypatch.setattr("flows.steps.fast.FILE_BYTES", 1 << 10)

@@ -2,7 +2,7 @@
 
 from flows.formats.csv.alike import LITTLE, Bunch, mark, together
 from flows.formats.csv.decide import decide, incompatible
-from flows.formats.csv.facts import columns, delimiters, has_quotes, regular
-from flows.formats.csv.reading import read
+from flows.formats.csv.facts import columns, regular
+from flows.formats.csv.reading import first_rows, read
 
-__all__ = ["LITTLE", "Bunch", "columns", "decide", "delimiters", "has_quotes", "incompatible", "mark", "read", "regular", "together"]
+__all__ = ["LITTLE", "Bunch", "columns", "decide", "first_rows", "incompatible", "mark", "read", "regular", "together"]

@@ -25,8 +25,12 @@ class Marks:
         self.np, self.length = np, len(data)
         array = np.frombuffer(data, np.uint8)
         ends = _bits(np, array, LF)
+        self.bare_returns = None
+        """Carriage returns that no line feed follows here, in quotes or not; None if there is none at all."""
         if b"\r" in data:
-            ends |= _bits(np, array, CR)
+            returns = _bits(np, array, CR)
+            self.bare_returns = returns & ~_earlier(np, ends)
+            ends |= returns
         self.delimiters = _bits(np, array, delimiter[0])
         self.line_ends, self.inside = ends, None
         self.first_violation = self.length
@@ -65,8 +69,8 @@ class Marks:
         return int(found[-1]) * 64 + int(words[found[-1]]).bit_length()
 
     def counts(self, upto: int) -> tuple[int, int]:
-        """(delimiters between fields, line ends between records) in the first `upto` bytes."""
-        return self._count(self.delimiters, upto), self._count(self.line_ends, upto)
+        """(delimiters between fields, bare carriage returns) in the first `upto` bytes."""
+        return self._count(self.delimiters, upto), 0 if self.bare_returns is None else self._count(self.bare_returns, upto)
 
     def has_broken_lines(self) -> bool:
         """Whether a line end is inside quotes."""
@@ -77,19 +81,12 @@ class Marks:
         np = self.np
         return self.line_ends[places >> 6] >> (places & 63).astype(np.uint64) & np.uint64(1) == 1
 
-    def even(self, width: int, upto: int) -> int | None:
-        """How many records of `width` fields there are in the first `upto` bytes; None if some are of another width, or may be.
-
-        Says the same as `records`, and is cheaper: of line ends that follow each other only the first one is looked at.
-        """
-        np = self.np
-        ends = _positions(np, self.line_ends & ~_later(np, self.line_ends), upto)
-        before = np.concatenate(([0], np.cumsum(np.bitwise_count(self.delimiters), dtype=np.int64)))
-        counts, last = self._upto(before, ends), upto - 1
-        if not int(self.line_ends[last >> 6]) >> (last & 63) & 1:  # no line end after the last record
-            counts = np.append(counts, self.counts(upto)[0])
-        expected = np.arange(1, len(counts) + 1) * (width - 1)
-        return len(counts) if width > 1 and np.array_equal(counts, expected) else None
+    def filled(self, upto: int) -> int:
+        """How many records there are in the first `upto` bytes, which end at the end of one; lines without anything are none."""
+        blank = _later(self.np, self.line_ends)
+        blank[0] |= self.np.uint64(1)
+        count, last = self._count(self.line_ends & ~blank, upto), upto - 1
+        return count + (not int(self.line_ends[last >> 6]) >> (last & 63) & 1)  # no line end after the last record
 
     def records(self, upto: int) -> tuple[Any, Any, Any]:
         """(starts, ends, delimiters) of the records in the first `upto` bytes; lines without anything are no records."""

@@ -37,13 +37,13 @@ class Single:
     rule: str = ""
 
 
-def pieces(text: Text, grammar: Grammar, width: int, max_bytes: int) -> Iterator[Block | Single]:
+def pieces(text: Text, grammar: Grammar, width: int, max_bytes: int, window: int = BLOCK) -> Iterator[Block | Single]:
     """From the beginning of a record to the end of `text`.
 
     `width`: fields of a record, which tells records of several lines from lines swallowed by a quote that is not closed.
-    `max_bytes`: of one record.
+    `max_bytes`: of one record. `window`: bytes that are looked at first.
     """
-    window, patience = BLOCK, PATIENCE * max_bytes
+    patience = PATIENCE * max_bytes
     while True:
         text.fill(window)
         if not text.buffer:

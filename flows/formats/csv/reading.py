@@ -15,13 +15,14 @@ from flows.formats.csv.grammar import Broken, Grammar, Incomplete
 from flows.formats.csv.header import Layout, layout
 from flows.formats.csv.parsing import nothing, parse
 from flows.formats.csv.pieces import Block, Single, pieces
-from flows.formats.csv.text import UNDECODABLE, Lines, Text, footer_start
+from flows.formats.csv.text import BLOCK, UNDECODABLE, Lines, Text, footer_start
 from flows.project.formats import CsvFormat
 from flows.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
 
+FIRST = 3 << 20  # bytes that hold as many rows as a batch has, as a rule
 SHOWN = 1 << 16  # bytes of a refused record that are kept as its text
 ROW = "__row"
 
@@ -40,13 +41,22 @@ def open_records(path: Path, how: CsvFormat, name: str = "") -> tuple[Text, Layo
         raise type(error)(f"{name or path.name}: {error.message}", where=error.where, hint=error.hint, french=error.french) from None
 
 
-def read(path: Path, name: str, how: CsvFormat, settings: Settings) -> Iterator[pl.DataFrame | BadRow]:
+def first_rows(path: Path, name: str, how: CsvFormat, settings: Settings) -> pl.DataFrame | None:
+    """The first frame that `read` gives, with less effort: no more of the file is parsed than that takes. None if there is none."""
+    for window in (FIRST, BLOCK):
+        frame = next((piece for piece in read(path, name, how, settings, window) if not isinstance(piece, BadRow)), None)
+        if frame is None or frame.height >= settings.batch_rows:
+            break
+    return frame
+
+
+def read(path: Path, name: str, how: CsvFormat, settings: Settings, window: int = BLOCK) -> Iterator[pl.DataFrame | BadRow]:
     text, found, grammar = open_records(path, how, name)
     with text:
         if not found.names:
             return
         reader = Reader(text, grammar, found.names, settings.batch_rows, Lines(path, text.declared))
-        for piece in pieces(text, grammar, len(found.names), int(settings.csv_max_record_mb * 1e6)):
+        for piece in pieces(text, grammar, len(found.names), int(settings.csv_max_record_mb * 1e6), window):
             yield from reader.block(piece) if isinstance(piece, Block) else reader.single(piece)
         yield from reader.flush()
 
