@@ -13,7 +13,7 @@ from flows.contract.convert import convert, has_decimal_comma, strict
 from flows.contract.drift import Drift, drift, settle
 from flows.contract.familiar import familiar, strangers
 from flows.contract.propose import Proposal, propose
-from flows.contract.types import FILE, ROW, arrow_schema, as_text, frame_of_records, polars_type
+from flows.contract.types import FILE, ROW, arrow_schema, as_text, frame_of_records, polars_type, require_names
 
 __all__ = [
     "FILE",
@@ -37,6 +37,7 @@ __all__ = [
     "polars_type",
     "propose",
     "refused_rows",
+    "require_names",
     "required_columns",
     "settle",
     "strangers",

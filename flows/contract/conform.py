@@ -58,7 +58,7 @@ def conform(
             for name, column in declared.items()
         ),
     )
-    rules = [rule for rule in _broken(batch, made, dataset, origin, found) if rule is not None]
+    rules = [rule for rule in _broken(batch, made, dataset, declared, origin, found) if rule is not None]
     if not rules:
         return made, refused_rows(batch.clear(), pl.Series("rules", [], dtype=pl.List(pl.String)))
     broken = pl.select(pl.concat_list(rules).list.drop_nulls()).to_series()
@@ -67,12 +67,17 @@ def conform(
 
 
 def _broken(
-    batch: pl.DataFrame, made: pl.DataFrame, dataset: Dataset, origin: dict[str, str], found: Mapping[str, Convention]
+    batch: pl.DataFrame,
+    made: pl.DataFrame,
+    dataset: Dataset,
+    declared: Mapping[str, Column],
+    origin: dict[str, str],
+    found: Mapping[str, Convention],
 ) -> Iterable[pl.Series | None]:
     """For each rule that some row breaks: its name where it is broken, null elsewhere."""
     import polars as pl
 
-    for name, column in dataset.columns.items():
+    for name, column in declared.items():  # those that were let in, too: what no text can be made of is not lost
         unread = made[name].is_null() & batch[origin[name]].is_not_null() if name in origin else pl.Series([False])
         if unread.any():  # hardly ever: whether there is a value is only asked then
             yield _where(unread & _has_value(batch, origin[name], column, found.get(name)), f"type:{name}:{column.type}")

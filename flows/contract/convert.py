@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flows.contract import dates, numbers
 from flows.contract.reading import Convention, Reading, settled
-from flows.contract.types import polars_type
+from flows.contract.types import as_text, polars_type
 from flows.project import Column
 
 if TYPE_CHECKING:
@@ -152,6 +152,11 @@ def _convert_typed(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
     }
     if found == pl.Null:
         return value.cast(target, strict=False)
+    if kind == "string" and isinstance(found, (pl.List, pl.Array, pl.Struct, pl.Binary)):
+        write = _utf8 if found == pl.Binary else as_text  # lists and objects as the values of JSON records
+        return value.map_batches(
+            lambda s: pl.Series(s.name, map(write, s.to_list()), dtype=target), return_dtype=target, is_elementwise=True
+        )
     if kind == "string":
         has_text = found.is_numeric() or found in (pl.Boolean, pl.Categorical, pl.Enum) or isinstance(found, (*time_kinds, pl.Time))
         return value.cast(target, strict=False) if has_text else pl.lit(None, dtype=target)
@@ -161,3 +166,10 @@ def _convert_typed(value: pl.Expr, found: pl.DataType, kind: str) -> pl.Expr:
         value, found = value.dt.replace_time_zone("UTC"), pl.Datetime(found.time_unit, "UTC")
     made = value.cast(target, strict=False)
     return pl.when(made.cast(found, strict=False) == value).then(made)
+
+
+def _utf8(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None

@@ -128,7 +128,7 @@ class Members:
             Finding(
                 "note",
                 f"{self.name}: {len(self.left_out)} files of the archive are not read: {names}",
-                f"{self.name} : dans l'archive, {len(self.left_out)} fichier(s) laissé(s) de côté : "
+                f"{self.name} : dans l'archive, {len(self.left_out)} fichiers sont laissés de côté : "
                 + ", ".join(n for n, _ in self.left_out[:10]),
             )
         ]

@@ -22,14 +22,16 @@ OPENING, CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 
 def decide(path: Path, name: str, declared: JsonFormat | None, settings: Settings) -> Decision:
+    from flows.formats.doubled_keys import in_document
     from flows.formats.json_paths import find
 
     declared = declared or JsonFormat(type="json")
     if declared.records is not None:
-        return Decision(declared, {"records": "it is declared"})
+        return Decision(declared, {"records": "it is declared"}, in_document(path, name))
     refuse_other_text(path, name)
     found = find(path, name)
-    return Decision(declared.model_copy(update={"records": found.path}), {"records": found.why}, found.findings)
+    how = declared.model_copy(update={"records": found.path})
+    return Decision(how, {"records": found.why}, found.findings + in_document(path, name))
 
 
 def incompatible(path: Path, name: str, kept: JsonFormat, settings: Settings) -> str | None:
@@ -95,7 +97,17 @@ def has_path(path: Path, name: str, where: str) -> bool:
 
 
 def damaged(path: Path, name: str, error: Exception, record: int | None) -> SourceRefused:
-    reason = " ".join(str(error).split())[:200]
+    """What the parser says, without the piece of the file that it shows."""
+    told = error.args[0] if error.args else ""
+    told = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(error)
+    reason = (told.strip().splitlines() or [type(error).__name__])[0].strip()[:200]
+    if "overflow" in reason:
+        return SourceRefused(
+            f"{name} holds a number that is too large for 64 bits ({reason})",
+            where=f"{path}" + ("" if record is None else f" after record {record}"),
+            hint="ask its producer to write it as text, in quotes",
+            french=f"Le fichier {name} contient un nombre trop grand pour être lu : il doit être écrit comme un texte, entre guillemets.",
+        )
     return SourceRefused(
         f"{name} is not whole, valid JSON: {reason}",
         where=f"{path}" + ("" if record is None else f" after record {record}"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.errors import SourceRefused
 from flows.formats.base import BadRow, Decision
+from flows.formats.doubled_keys import in_lines
 from flows.formats.json import refuse_other_text
 from flows.formats.recognise import other_than
 from flows.formats.records import MOST_RAW
@@ -20,7 +21,8 @@ JUDGED = 100  # lines after which it is asked whether most are bad
 
 
 def decide(path: Path, name: str, declared: JsonLinesFormat | None, settings: Settings) -> Decision:
-    return Decision(declared or JsonLinesFormat(type="jsonl"), {} if declared else {"type": "each line is a JSON object"})
+    reasons = {} if declared else {"type": "each line is a JSON object"}
+    return Decision(declared or JsonLinesFormat(type="jsonl"), reasons, in_lines(path))
 
 
 def incompatible(path: Path, name: str, kept: JsonLinesFormat, settings: Settings) -> str | None:

@@ -54,6 +54,7 @@ def refuse_damaged(path: Path, name: str, kind: str) -> Iterator[None]:
     except pl.exceptions.PanicException as error:  # a type that Polars does not have
         raise SourceRefused(f"{name} holds a type that cannot be read: {str(error)[:200]}", where=str(path), french=french) from None
     except pl.exceptions.PolarsError as error:
+        french = f"Le fichier {name} ne peut pas être lu tel quel ({kind})."  # whole, but two columns have one name, say
         raise SourceRefused(f"{name} cannot be read: {str(error)[:200]}", where=str(path), french=french) from None
     except (pa.ArrowInvalid, pa.ArrowException, OSError, MemoryError, ValueError, KeyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]

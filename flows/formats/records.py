@@ -36,4 +36,8 @@ def object_or_bad(record: Any, name: str, number: int, kind: str) -> dict[str, A
 
 
 def as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """Raises: SourceRefused for what is nested deeper than can be written."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except RecursionError:
+        raise SourceRefused("a record is nested too deep to be read") from None

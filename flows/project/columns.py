@@ -91,5 +91,10 @@ def _check_format(written: str, kind: str) -> None:
         raise ValueError(f"format: {written!r} has a time, and a date has none: declare type: datetime")
 
 
+def is_pattern(name: str) -> bool:
+    """Whether Polars takes the name for several columns: `*` is all of them, `^...$` those that match."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
 def as_column(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from flows.project.base import Name, Strict
-from flows.project.columns import Column, as_column
+from flows.project.columns import Column, as_column, is_pattern
 from flows.project.formats import Format
 from flows.project.sources import Source
 
@@ -92,6 +92,8 @@ class Dataset(Strict):
         reserved = [c for c in self.columns if c.startswith("__")]
         if reserved:
             raise ValueError(f"columns: {', '.join(reserved)}: names that begin with two underscores are reserved")
+        if patterns := [c for n, one in self.columns.items() for c in (n, one.source or n) if is_pattern(c)]:
+            raise ValueError(f"columns: {patterns[0]!r} is no name of a column, but a pattern")
         return self
 
     def _sources_are_one_each(self) -> None:

@@ -156,6 +156,7 @@ def _sample(pieces: Iterable[Any], most: int) -> tuple[pl.DataFrame, list[BadRow
         if isinstance(piece, BadRow):
             bad.append(piece)
         else:
+            contract.require_names(piece.columns, "its first records")
             frames.append(piece.select([c for c in piece.columns if not c.startswith("__")]))
             height += piece.height
         if height >= most or len(bad) >= most:

@@ -295,6 +295,7 @@ class Loader:
             if reserved := [c for c in frame.columns if c.startswith("__") and not (numbered and c == ROW)]:
                 where = f"{name}, column {reserved[0]!r}"
                 raise Refused("names of columns that begin with two underscores are reserved", where=where, hint="rename it in a transform")
+            contract.require_names(frame.columns, name)
             if not numbered:
                 if self.declared.transform:  # it gave rows without their numbers: these are not those of the file
                     self.members.pop(name, None)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flows import contract
 from flows.contract import FILE, ROW
+from flows.errors import SourceRefused
 from flows.project import Column, Dataset
 
 KINDS = ("string", "integer", "number", "boolean", "date", "datetime")
@@ -252,3 +253,27 @@ def test_the_arrow_schema_is_what_conform_gives():
     declared = dataset({k: k for k in KINDS})
     kept, _ = contract.conform(batch({k: pl.Series([None], dtype=pl.String) for k in KINDS}), declared, ["extra"])
     assert contract.arrow_schema(declared, {"extra": "string"}) == kept.drop(FILE, ROW).to_arrow().schema
+
+
+# ---- nothing is lost where a type is no text ----------------------------------------------------------------------
+
+
+def test_lists_and_objects_are_text_as_those_of_json_records():
+    made = batch({"l": [[1, 2], None], "s": [{"a": "é"}, {"a": None}], "b": [b"texte", None]})
+    kept, refused = contract.conform(made, dataset({"l": "string"}), ["s", "b"])
+    assert refused.is_empty()
+    assert kept.select("l", "s", "b").rows() == [("[1, 2]", '{"a": "é"}', "texte"), (None, '{"a": null}', None)]
+
+
+def test_a_value_of_a_new_column_that_no_text_can_be_made_of_refuses_its_row():
+    made = batch({"v": ["x", "y"], "neuf": [b"\xff", b"ok"]})
+    kept, refused = contract.conform(made, dataset({"v": "string"}), ["neuf"])
+    assert kept["neuf"].to_list() == ["ok"] and refused["rules"].to_list() == [["type:neuf:string"]]
+
+
+def test_what_is_nested_too_deep_is_refused_and_no_bug():
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    with pytest.raises(SourceRefused, match="nested too deep"):
+        contract.frame_of_records([{"a": deep}])

@@ -239,3 +239,32 @@ def test_any_bytes_give_records_or_a_clear_error(file, data, declared):
         assert file.name in str(error)
     else:
         assert all(isinstance(r, dict | BadRow) for r in found)
+
+
+# ---- what is said of a document -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declared", "data"),
+    [(JsonFormat(type="json"), b'[{"b": {"a": 1, "a": 2}}]'), (LINES, b'{"b": 1}\n{"a": {"a": 1}}\n{"a": 1, "a": 2}\n')],
+)
+def test_a_key_that_an_object_has_twice_is_reported(file, declared, data):
+    file.write_bytes(data)
+    [finding] = decide(file, "x", declared, Settings(root=file.parent)).findings
+    assert finding.kind == "ambiguous" and "('a')" in finding.text
+    file.write_bytes(b'{"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]}')
+    assert not decide(file, "x", declared, Settings(root=file.parent)).findings
+
+
+def test_an_error_shows_no_piece_of_the_file(file):
+    for data in (b'[{"nom": "Martin", "x": NaN}]', '[{"nom": "Gérard"}]'.encode("latin-1"), b'[{"nom": "Martin"}] Durand'):
+        with pytest.raises(SourceRefused) as refused:
+            records(file, data, at("item"))
+        assert not any(name in str(refused.value) for name in ("Martin", "rard", "Durand")), str(refused.value)
+
+
+@pytest.mark.parametrize("number", ["12345678901234567890", "1e400"])
+def test_a_number_that_is_too_large_is_said_to_be_so(file, number):
+    with pytest.raises(SourceRefused, match="too large for 64 bits") as refused:
+        records(file, f'[{{"a": {number}}}]'.encode(), at("item"))
+    assert "quotes" in refused.value.hint and "trop grand" in refused.value.french

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from flows.errors import Refused
+from flows.errors import Refused, SourceRefused
 from tests.conftest import csv_text
 
 DRIFTED = "id,texte,thème,lieu\nz1,bonjour,paie,Brest\n"
@@ -67,4 +69,15 @@ def test_drift_quarantines_the_whole_file_and_keeps_the_others(load, data, edit,
 def test_a_column_under_a_reserved_name_does_not_disappear_in_silence(load, data, name):
     data(csv_text([("a", "un", "paie", "x")], header=f"id,texte,theme,{name}"))
     with pytest.raises(Refused, match=name):
+        load()
+
+
+@pytest.mark.parametrize("name", ["*", "^id$"])
+def test_a_name_that_is_a_pattern_to_polars_is_refused_as_such(load, data, edit, name):
+    """It would stand for other columns: their values would be loaded under it."""
+    edit("format: {type: csv}", "format: {type: json}\n    on_drift: evolve")
+    data(None)
+    data(json.dumps([{"id": "a", "texte": "un", "theme": "paie", name: "x"}]), "demandes.json")
+    edit("data/*.csv", "data/*.json")
+    with pytest.raises(SourceRefused, match="is no name of a column"):
         load()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from flows.errors import SourceRefused
 from flows.formats.csv.grammar import Broken, Grammar, Incomplete
 from flows.formats.csv.text import UNDECODABLE, Text, first_line
+from flows.project.columns import is_pattern
 from flows.project.formats import CsvFormat
 
 LONGEST = 64 << 20  # bytes of one header line
@@ -65,7 +66,7 @@ def named(header: list[str], empty_columns: int) -> Layout:
     counts, taken = Counter(header), set(header)
     names, unnamed, doubled = list[str](), list[str](), dict[str, list[str]]()
     for position, name in enumerate(header, 1):
-        if not name.strip():
+        if not name.strip() or is_pattern(name):
             names.append(_free(f"colonne_{position}", taken))
             unnamed.append(names[-1])
         elif counts[name] > 1 and name in names:
