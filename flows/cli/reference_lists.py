@@ -42,17 +42,27 @@ def reference_lists(
 def _refresh(names: list[str], json: bool) -> None:
     from flows.cli import display
     from flows.settings import load_settings
-    from flows.steps.reference_lists import refresh
+    from flows.steps.reference_lists import Stayed, refresh
 
-    changes = []
-    for change in refresh(names, load_settings()):
-        changes.append(change)
-        if not json:
-            _told(change)
+    changes: list[Change] = []
+    stayed: list[Stayed] = []
+    for outcome in refresh(names, load_settings()):
+        if isinstance(outcome, Stayed):
+            stayed.append(outcome)
+            if not json:
+                typer.echo(f"{outcome.name}: stays as it was")
+                display.error(outcome.error, as_json=False)
+        else:
+            changes.append(outcome)
+            if not json:
+                _told(outcome)
     if json:
-        display.as_json([vars(change) for change in changes])
+        kept = [{"name": one.name, "error": one.error.message, "where": one.error.where} for one in stayed]
+        display.as_json({"changes": [vars(change) for change in changes], "stayed": kept})
     elif any(change.added or change.removed for change in changes):
         typer.echo("Next: look at git diff, run the tests, and commit the lists with their manifest.")
+    if stayed:
+        raise typer.Exit(max(one.error.exit_code for one in stayed))
 
 
 def _told(change: Change) -> None:

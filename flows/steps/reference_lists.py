@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import ConfigurationError
+from flows.errors import ConfigurationError, SocleError
 from flows.quality.french import lists
 from flows.settings import Settings
 from flows.steps.passing import fetch_one, passing_source
@@ -21,14 +22,19 @@ HINT = "the sources of a list are in flows/quality/french/reference/manifest.jso
 FOLLOW = "latest"  # in place of a version of an npm package
 
 
-def refresh(names: list[str], settings: Settings, folder: Path = lists.FOLDER) -> Iterator[Change]:
-    """One list after the other, each as soon as it is written; all of them if none is named.
+@dataclass(frozen=True)
+class Stayed:
+    """A list that is as it was, and why: a source that cannot be reached, or that gave something that is not plausible."""
 
-    Raises: ConfigurationError for a name that there is not, SystemFailure if a source cannot be reached, SourceRefused if what it gives is
-    not plausible. The lists before it are written then, and that one and those after it are as they were.
+    name: str
+    error: SocleError
+
+
+def refresh(names: list[str], settings: Settings, folder: Path = lists.FOLDER) -> Iterator[Change | Stayed]:
+    """What became of each list, as soon as it is written; of all of them if none is named. One that fails keeps no other from it.
+
+    Raises: ConfigurationError for a name that there is not.
     """
-    from flows.quality.french.lists_refresh import build, write
-
     entries = lists.manifest(folder)
     for name in names:
         if name not in entries:
@@ -36,23 +42,41 @@ def refresh(names: list[str], settings: Settings, folder: Path = lists.FOLDER) -
             hint = f"did you mean {near[0]!r}?" if near else ", ".join(sorted(entries))
             raise ConfigurationError(f"there is no reference list {name!r}", where=str(folder / lists.MANIFEST), hint=hint)
     with tempfile.TemporaryDirectory(prefix="socle-lists-") as place:
-        fetched = dict[str, tuple[Path, dict[str, Any]]]()
+        sources = _Sources(Path(place), settings)
         for name in names or sorted(entries):
-            files, read = list[Path](), list[dict[str, Any]]()
-            for source in entries[name]["sources"]:
-                key = json.dumps(source, sort_keys=True)
-                if key not in fetched:  # several lists are made of one file
-                    fetched[key] = _fetch(source, Path(place, str(len(fetched))), settings)
-                files.append(fetched[key][0])
-                read.append(fetched[key][1])
-            yield write(name, build(name, files), {**entries[name], "read": read}, settings.reference_shrink_percent, folder)
+            try:
+                yield _refresh(name, entries[name], sources, folder)
+            except SocleError as error:
+                yield Stayed(name, error)
+
+
+def _refresh(name: str, entry: dict[str, Any], sources: _Sources, folder: Path) -> Change:
+    from flows.quality.french.lists_refresh import build, write
+
+    found = [sources.get(source) for source in entry["sources"]]
+    rows = build(name, [file for file, _ in found])
+    entry = {**entry, "read": [read for _, read in found]}
+    return write(name, rows, entry, sources.settings.reference_shrink_percent, folder)
+
+
+class _Sources:
+    """Several lists are made of one file: it is fetched once."""
+
+    def __init__(self, place: Path, settings: Settings) -> None:
+        self.place, self.settings = place, settings
+        self.fetched: dict[str, tuple[Path, dict[str, Any]]] = {}
+
+    def get(self, source: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+        key = json.dumps(source, sort_keys=True)
+        if key not in self.fetched:
+            self.fetched[key] = _fetch(source, Path(tempfile.mkdtemp(dir=self.place)), self.settings)
+        return self.fetched[key]
 
 
 def _fetch(source: dict[str, Any], folder: Path, settings: Settings) -> tuple[Path, dict[str, Any]]:
     """(its file, the source as it was read: with the version of a package)."""
     follows = source.get("version") == FOLLOW
     exact = {**source, "version": "0.0.0"} if follows else source
-    folder.mkdir()
     opened = passing_source(exact, folder, settings, name="reference-lists", hint=HINT)
     if follows:
         from flows.sources.npm import NpmPackage

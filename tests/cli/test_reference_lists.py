@@ -40,7 +40,7 @@ def test_a_refresh_says_what_changed(socle, source: Path) -> None:
     done = socle("reference-lists", "--refresh")
     assert done.code == 0 and "departments: 4 rows, 0 before" in done.out and "new: 01, 02, 20, 2A" in done.out and "git diff" in done.out
     again = socle("reference-lists", "--refresh", "--json").json
-    assert again == [{"name": "departments", "before": 4, "after": 4, "added": [], "removed": []}]
+    assert again == {"changes": [{"name": "departments", "before": 4, "after": 4, "added": [], "removed": []}], "stayed": []}
     assert "the same codes" in socle("reference-lists", "--refresh", "departments").out
 
 
@@ -48,4 +48,10 @@ def test_a_refresh_that_is_refused_ends_with_1(socle, source: Path) -> None:
     socle("reference-lists", "--refresh")
     source.write_text(json.dumps([{"code": "01", "zone": "metro"}]), encoding="utf-8")
     done = socle("reference-lists", "--refresh")
-    assert done.code == 1 and "would shrink from 4 to 2 rows" in done.err and "SOCLE_REFERENCE_SHRINK_PERCENT" in done.err
+    assert (
+        done.code == 1
+        and "departments: stays as it was" in done.out
+        and "would shrink from 4 to 2 rows" in done.err
+        and "SOCLE_REFERENCE_SHRINK_PERCENT" in done.err
+    )
+    assert [one["name"] for one in socle("reference-lists", "--refresh", "--json").json["stayed"]] == ["departments"]

@@ -15,7 +15,7 @@ from flows.quality.french import lists, lists_refresh
 from flows.quality.suites import Suite
 from flows.settings import Settings
 from flows.steps.fingerprints import changed, check_parts
-from flows.steps.reference_lists import refresh
+from flows.steps.reference_lists import Stayed, refresh
 
 COMMUNES = [
     {"code": "01015", "type": "commune-actuelle", "anciensCodes": ["01340"], "codesPostaux": ["01300"]},
@@ -66,7 +66,11 @@ def place(tmp_path):
 
 
 def _refresh(place, *names, **settings):
-    return list(refresh(list(names), Settings(**settings), place))
+    outcomes = list(refresh(list(names), Settings(**settings), place))
+    for outcome in outcomes:
+        if isinstance(outcome, Stayed):
+            raise outcome.error
+    return outcomes
 
 
 def test_a_refresh_writes_list_and_manifest(place):
@@ -118,6 +122,15 @@ def test_a_source_of_another_shape_is_refused(place, found):
     with pytest.raises(SourceRefused, match="communes"):
         _refresh(place)
     assert not (place / "communes.csv").exists()
+
+
+def test_a_list_that_fails_keeps_no_other_from_its_refresh(place):
+    entries = lists.manifest(place)
+    entries["aaa"] = {"title": "Absente", "sources": [{"type": "file", "path": str(place / "absent.json")}]}
+    (place / lists.MANIFEST).write_text(json.dumps(entries))
+    stayed, change = refresh([], Settings(), place)
+    assert isinstance(stayed, Stayed) and stayed.name == "aaa" and "absent.json" in stayed.error.message
+    assert change.name == "communes" and change.after == 4
 
 
 def test_a_list_that_there_is_not(place):
