@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-ALL = ("cli", "overhead", "loading", "checks", "growth", "upload", "training", "trigger", "throughput", "deploying")
+ALL = ("cli", "overhead", "loading", "checks", "growth", "upload", "data_docs", "training", "trigger", "throughput", "deploying")
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.projects import environment, free_port
+from benchmarks.projects import REPOSITORY, environment, free_port
 
 BIN = Path(sys.executable).parent
 PLAIN, OURS = "prefect worker start", "socle worker"
@@ -90,6 +91,25 @@ def database() -> Iterator[str]:
     finally:
         children.stop()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def gateway(folder: Path) -> Iterator[Any]:
+    """A Ceph RADOS Gateway of its own, its data in memory; None, and why, where its packages are not there."""
+    spec = importlib.util.spec_from_file_location("s3_server", REPOSITORY / "infra" / "s3_server.py")
+    assert spec and spec.loader
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    try:
+        server = script.start(folder, 0)
+    except script.MissingPackages as error:
+        print(f"   left out: {error}")
+        yield None
+        return
+    try:
+        yield server
+    finally:
+        script.stop(folder)
 
 
 def plain_pool(api: Api) -> None:

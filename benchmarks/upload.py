@@ -3,7 +3,6 @@ loopback), in turns. Goal: at least 80 % of its rate. Without Debian's Ceph pack
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from minio import Minio
 
 from benchmarks.measure import interleaved, show
-from benchmarks.projects import REPOSITORY
+from benchmarks.servers import gateway
 from flows.lake.s3 import Http, S3Objects, make_client
 from flows.settings import Settings
 
@@ -24,18 +23,9 @@ OURS, PLAIN = "the lake's adopt", "minio's fput_object"
 
 
 def main() -> None:
-    script = _script()
-    with tempfile.TemporaryDirectory(dir=os.environ.get("SOCLE_BENCH_FOLDER")) as name:
-        folder = Path(name)
-        try:
-            server = script.start(folder / "s3", 0)
-        except script.MissingPackages as error:
-            print(f"   left out: {error}")
-            return
-        try:
-            _measure(folder, server)
-        finally:
-            script.stop(folder / "s3")
+    with tempfile.TemporaryDirectory(dir=os.environ.get("SOCLE_BENCH_FOLDER")) as name, gateway(Path(name) / "s3") as server:
+        if server is not None:
+            _measure(Path(name), server)
 
 
 def _measure(folder: Path, server: Any) -> None:
@@ -56,11 +46,3 @@ def _measure(folder: Path, server: Any) -> None:
     for upload in contenders.values():
         upload()
     show(interleaved(contenders, ROUNDS), PLAIN, units=MIB, what="MiB/s")
-
-
-def _script() -> Any:
-    spec = importlib.util.spec_from_file_location("s3_server", REPOSITORY / "infra" / "s3_server.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
