@@ -117,10 +117,10 @@ def partly_shifted(texts: Rows) -> Rows:
     return pl.concat([texts.filter(~part), shifted(texts.filter(part))])
 
 
-def swapped_dates(texts: Rows) -> Rows | None:
-    day = r"^(\d{4})-(\d\d)-(\d\d)"
-    there = [c for c in texts.columns if (texts[c].str.contains(day).mean() or 0) > 0.9]  # type: ignore[operator]
-    return texts.with_columns(pl.col(there).str.replace(day, "$1-$3-$2")) if there else None
+def swapped_dates(texts: Rows, table: Table) -> Rows | None:
+    there = [p.name for p in table.proposed if p.column.type in ("date", "datetime")]
+    iso, slashes = r"^(\d{4})-(\d\d)-(\d\d)", r"^(\d+)/(\d+)/(\d+)"
+    return texts.with_columns(pl.col(there).str.replace(iso, "$1-$3-$2").str.replace(slashes, "$2/$1/$3")) if there else None
 
 
 def zeros_lost(texts: Rows) -> Rows | None:
@@ -150,7 +150,7 @@ def spoilt(texts: Rows, table: Table) -> Iterator[tuple[str, Rows]]:
         "one row in 20 shifted": partly_shifted(texts) if texts.width > 1 else None,
         "UTF-8 read as Windows-1252": _by(texts, lambda v: v.encode().decode("cp1252", "replace")) if accents else None,
         "Latin-1 read as UTF-8": _by(texts, lambda v: v.encode("cp1252", "replace").decode("utf-8", "replace")) if accents else None,
-        "day and month swapped": swapped_dates(texts),
+        "day and month swapped": swapped_dates(texts, table),
         "leading zeros lost": zeros_lost(texts),
         "amounts times 100": larger_unit(texts, table),
         "a column half emptied": emptied(texts),

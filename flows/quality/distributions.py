@@ -220,29 +220,35 @@ def _smaller(counted: pl.DataFrame) -> pl.DataFrame:
     return counted.with_columns(pl.col("len") - taken).filter(pl.col("len") > 0)
 
 
-def _count_values(frame: pl.LazyFrame, values: Mapping[str, list[str]]) -> dict[str, dict[int, int]]:
-    """Per column: place of the value in `values` -> rows; -1 for others, -2 for none."""
+def _count_values(frame: pl.LazyFrame, values: Mapping[str, list[str]]) -> dict[str, dict[str | bool | None, int]]:
+    """Per column: value -> rows; None: without one; True: with any other."""
     import polars as pl
 
-    asked = []
-    for column, names in values.items():
-        value = pl.col(column)
-        known = value.replace_strict(names, list(range(len(names))), default=-1, return_dtype=pl.Int32) if names else pl.lit(-1, pl.Int32)
-        asked.append(frame.select(place=pl.when(value.is_null()).then(pl.lit(-2, pl.Int32)).otherwise(known)).group_by("place").len())
-    found = pl.collect_all(asked, engine="streaming") if asked else []
-    return {c: dict(zip(f["place"], f["len"], strict=True)) for c, f in zip(values, found, strict=True)}
+    found: dict[str, dict[str | bool | None, int]] = {column: {} for column in values}
+    if not values:
+        return found
+    listed = {column: pl.Series(names, dtype=pl.String).implode() for column, names in values.items()}
+    # Piece by piece: Polars would keep the rows that several queries share, or that replace_strict reads, in memory.
+    for piece in frame.select(values.keys()).collect_batches(chunk_size=CHUNK, maintain_order=False):
+        for column, counts in found.items():
+            value = pl.col(column)
+            keys = piece.select(v=pl.when(value.is_in(listed[column])).then(value), missing=value.is_null())
+            for text, missing, rows in keys.group_by("v", "missing").len().iter_rows():
+                key = None if missing else True if text is None else text
+                counts[key] = counts.get(key, 0) + rows
+    return found
 
 
-def _texts(names: list[str], before: Mapping[int, int], now: Mapping[int, int]) -> Comparison:
+def _texts(names: list[str], before: Mapping[str | bool | None, int], now: Mapping[str | bool | None, int]) -> Comparison:
     """Values that turn out to be rarer than SHARE in both go to the others."""
     least = (SHARE * sum(before.values()), SHARE * sum(now.values()))
-    kept = [n for n in range(len(names)) if before.get(n, 0) >= least[0] > 0 or now.get(n, 0) >= least[1] > 0]
+    kept = [n for n in names if before.get(n, 0) >= least[0] > 0 or now.get(n, 0) >= least[1] > 0]
     sides = []
     for counts in (before, now):
         own = [counts.get(n, 0) for n in kept]
-        missing = counts.get(-2, 0)
+        missing = counts.get(None, 0)
         sides.append([*own, sum(counts.values()) - sum(own) - missing, missing])
-    return _comparison([*(f"« {names[n]} »" for n in kept), OTHERS, MISSING], *sides)
+    return _comparison([*(f"« {n} »" for n in kept), OTHERS, MISSING], *sides)
 
 
 def _comparison(labels: list[str], before: list[int], now: list[int]) -> Comparison:

@@ -79,7 +79,7 @@ def profile(rows: pl.LazyFrame) -> Profile:
             asked += [value.min().alias(f"{place} low"), value.max().alias(f"{place} high")]
     row = rows.select(asked).collect(engine="streaming").row(0, named=True)
     every = max(1, -(-row["__rows"] // SAMPLE))
-    taken = [_without_nan(c, k).str.slice(0, CHARS).alias(c) if k == pl.String else _without_nan(c, k).alias(c) for c, k in schema.items()]
+    taken = [_copied(pl.col(c).str.slice(0, CHARS)) if k == pl.String else _without_nan(c, k) for c, k in schema.items()]
     lengths = [pl.col(c).str.len_chars().alias(f"__chars {c}") for c, k in schema.items() if k == pl.String]
     numbered = rows.with_row_index("__n").filter(pl.col("__n") % every == 0)
     sample = numbered.select("__n", *taken, *lengths).collect(engine="streaming").sort("__n")
@@ -103,3 +103,10 @@ def _without_nan(column: str, kind: pl.DataType) -> pl.Expr:
     import polars as pl
 
     return pl.col(column).fill_nan(None) if kind.is_float() else pl.col(column)
+
+
+def _copied(text: pl.Expr) -> pl.Expr:
+    """The same texts with bytes of their own: a filtered column otherwise keeps the bytes of all rows in memory."""
+    import polars as pl
+
+    return text + pl.lit("")
