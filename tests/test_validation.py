@@ -48,6 +48,7 @@ def test_a_right_project_has_none(root):
     [
         ("texte: string, ", 'texte: string, "\\ud800x": string, ', "'\\ud800x' holds half a character", "whole character"),
         ("title: Demandes reçues", 'title: "Demandes \\udfff"', "'Demandes \\udfff' holds half a character", ""),
+        ("texte: string, ", "texte: string, ID: string, ", "differ in capitals alone", ""),
         ("on_failure: block", "on_failur: block", "unknown key", "'on_failure'"),
         ("on_failure: block", "on_failure: blok", "'blok' is not one of the choices", "'block'"),
         ("path: data/*.csv", "pat: data/*.csv", "is missing", ""),

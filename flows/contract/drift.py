@@ -140,6 +140,11 @@ def settle(dataset: Dataset, name: str, file: str, drifted: Drift) -> tuple[str,
     if drifted.retyped:
         hint = "declare the type that it has now (the table is then made again), or ask for the file as it was"
         raise Refused(f"the columns of {file} are of other types: {drifted}", where=where, hint=hint, french=_sentence(file, drifted))
+    names = {c.lower(): c for c in [*drifted.new, *dataset.columns]}
+    if alike := [c for c in drifted.new if names[c.lower()] != c]:
+        hint = f"if it is the same, declare source: {alike[0]!r} of {names[alike[0].lower()]!r}; otherwise another name for one of them"
+        why = f"{file} has a column {alike[0]!r}, which differs from {names[alike[0].lower()]!r} in capitals alone"
+        raise Refused(why, where=where, hint=hint, french=_sentence(file, drifted))
     if taken := [c for c in drifted.new if c in dataset.columns]:
         hint = f"declare another name for what is read from {dataset.columns[taken[0]].source!r}"
         raise Refused(f"{file} has a column {taken[0]!r} beside the one declared under that name", where=where, hint=hint)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.errors import ConfigurationError
 from flows.lake import keys
 from flows.lake.objects import Objects
 
@@ -58,3 +59,19 @@ def reader(files: Sequence[DataFile], schema: pa.Schema) -> pa.RecordBatchReader
     from pyarrow import dataset
 
     return dataset.dataset([str(f.path) for f in files], schema=schema, format="parquet").scanner().to_reader()
+
+
+def require_names(schema: pa.Schema, where: str) -> None:
+    """Delta tables do not tell capitals in names of columns.
+
+    Raises: ConfigurationError for names that differ in them alone.
+    """
+    seen: dict[str, str] = {}
+    for name in schema.names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            raise ConfigurationError(
+                f"the columns {other!r} and {name!r} differ in capitals alone, which a table does not tell",
+                where=where,
+                hint=f"declare one of them under another name: columns: {{name: {{type: string, source: {name!r}}}}}",
+                french=f"Les colonnes « {other} » et « {name} » ne diffèrent que par des majuscules : il faut en renommer une.",
+            )

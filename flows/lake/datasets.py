@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.errors import ConfigurationError, Conflict, NotFound, StorageError
 from flows.lake import Lake, keys
-from flows.lake.data_files import DataFile, reader, upload
+from flows.lake.data_files import DataFile, reader, require_names, upload
 from flows.lake.loads import PREFIX, Cause, DatasetVersion, Expiry, LoadRecord, expiries, moment
 from flows.lake.references import Reference
 from flows.lake.touched import note_expired, note_read, note_wrote
@@ -283,6 +283,7 @@ class Dataset:
             properties = _commit_properties(record)
             adds = record.mode in ("append", "upsert")
             wanted = self._merged(table, schema, evolve) if adds else schema
+            require_names(wanted, self.uri)
             if record.mode == "upsert":
                 return _merge(table, reader(files, schema), key, properties, evolve, deletes)
             if adds and len(wanted) > len(table.schema().fields):  # only this takes rows and new columns in one commit

@@ -92,6 +92,11 @@ class Dataset(Strict):
         reserved = [c for c in self.columns if c.startswith("__")]
         if reserved:
             raise ValueError(f"columns: {', '.join(reserved)}: names that begin with two underscores are reserved")
+        capitals = {c.lower(): c for c in self.columns}
+        if alike := [c for c in self.columns if capitals[c.lower()] != c]:
+            raise ValueError(
+                f"columns: {alike[0]!r} and {capitals[alike[0].lower()]!r} differ in capitals alone, which a table does not tell"
+            )
         if patterns := [c for n, one in self.columns.items() for c in (n, one.source or n) if is_pattern(c)]:
             raise ValueError(f"columns: {patterns[0]!r} is no name of a column, but a pattern")
         return self

@@ -65,7 +65,7 @@ class Reading:
         if mark is not None and mark in self.marks:
             return self.how
         if why := formats.incompatible(path, name, self.how, self.settings):
-            raise self._refused(name, why, why, "format")
+            raise self._refused(name, why, "l'encodage, le séparateur, l'en-tête ou la structure ne sont plus les mêmes", "format")
         found = formats.decide(path, name, self.how, self.settings).findings  # nothing is left to find but what is to be said of it
         self.findings += [f for f in found if f not in self.findings]
         self.marks |= {mark} - {None}

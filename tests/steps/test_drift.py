@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from flows.errors import Refused, SourceRefused
+from flows.errors import ConfigurationError, Refused, SourceRefused
 from tests.conftest import csv_text
 
 DRIFTED = "id,texte,thème,lieu\nz1,bonjour,paie,Brest\n"
@@ -81,3 +81,22 @@ def test_a_name_that_is_a_pattern_to_polars_is_refused_as_such(load, data, edit,
     edit("data/*.csv", "data/*.json")
     with pytest.raises(SourceRefused, match="is no name of a column"):
         load()
+
+
+@pytest.mark.parametrize("header", ["id,texte,theme,ID", "id,texte,theme,Lieu,lieu"])
+def test_names_that_differ_in_capitals_alone_are_refused_before_the_table_is_asked(load, data, edit, history, header):
+    edit("format: {type: csv}", "format: {type: csv}\n    on_drift: evolve")
+    data(csv_text([("z", "un", "paie", *"xy"[: header.count(",") - 2])], header=header))
+    with pytest.raises(Refused, match="in capitals alone"):
+        load()
+    assert history() == []
+
+
+def test_a_new_column_that_differs_in_capitals_from_one_that_came_before(load, data, edit, unchecked, history):
+    edit("format: {type: csv}", "format: {type: csv}\n    mode: append\n    on_drift: evolve")
+    data(csv_text([("a", "un", "paie", "x")], header="id,texte,theme,lieu"))
+    load()
+    data(csv_text([("b", "un", "paie", "x")], header="id,texte,theme,LIEU"), "b.csv")
+    with pytest.raises(ConfigurationError, match="'lieu' and 'LIEU' differ in capitals alone"):
+        load()
+    assert history() == [1]
