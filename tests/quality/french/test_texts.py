@@ -10,6 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from flows.quality.french.names import is_not_placeholder
+from flows.quality.french.near_duplicates import is_not_near_duplicate
+from flows.quality.french.places import is_point_in_france
 from flows.quality.french.texts import ORDINARY, folded, is_free_of_html, is_free_of_mojibake, is_french
 from tests.conftest import REPOSITORY
 from tests.quality.french.meets import meets, met
@@ -176,3 +179,18 @@ def test_what_is_escaped_for_html_is_found(text: str) -> None:
 def test_folded_texts() -> None:
     column = pl.DataFrame({"text": ["Œuvre d’ÉTÉ,  n° 12", " - ?! ", None, "STRASSE", "Straße"]})
     assert column.select(folded(pl.col("text"))).to_series().to_list() == ["oeuvre d ete n 12", "", None, "strasse", "strasse"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(), max_size=8), st.sampled_from([pl.String, pl.Categorical]))
+def test_any_text_gets_an_answer(texts: list[str], kind: type[pl.DataType]) -> None:
+    column = pl.DataFrame({"text": [*texts, None]}, schema={"text": pl.String}).cast(kind)
+    for condition in (is_french, is_free_of_mojibake, is_free_of_html, is_not_placeholder, is_not_near_duplicate, is_point_in_france):
+        answers = column.filter(pl.col("text").is_not_null()).select(condition(pl.col("text"))).to_series()
+        assert (answers.dtype, len(answers), answers.null_count()) == (pl.Boolean, len(texts), 0), condition
+
+
+def test_a_column_without_any_text_is_no_error() -> None:
+    column = pl.DataFrame({"text": [None, None]})
+    for condition in (is_french, is_free_of_mojibake, is_free_of_html, is_not_placeholder, is_not_near_duplicate, is_point_in_france):
+        assert column.select(condition(pl.col("text"))).height == 2
