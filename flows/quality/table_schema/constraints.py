@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 import polars as pl
@@ -12,6 +14,8 @@ import polars as pl
 from flows.errors import ConfigurationError
 from flows.quality.table_schema.descriptor import BOUNDS, Field
 from flows.quality.table_schema.reading import as_text, by_distinct, read
+
+COMPARED: dict[str, Callable[[Any, Any], Any]] = {"<": lt, "<=": le, "==": eq, ">=": ge, ">": gt}
 
 
 def meets(values: pl.Series, field: Field, constraint: str, limit: Any) -> pl.Series:
@@ -60,6 +64,20 @@ def _within(made: pl.Series, constraint: str, limit: pl.Series) -> pl.Series:
     else:
         held = made > limit if constraint == "exclusiveMinimum" else made < limit
     return held & ~made.is_nan() if made.dtype.is_float() else held  # NaN is within no bounds
+
+
+def compare(a: pl.Series, b: pl.Series, fields: tuple[Field, Field], operator: str) -> pl.Series:
+    """Booleans: whether values of two columns stand so to each other; true where either is none of its field's type.
+
+    Numbers are compared with numbers, and what is of one type with its own; anything else as text.
+    """
+    left, right = read(a, fields[0]), read(b, fields[1])
+    if left.dtype.is_numeric() and right.dtype.is_numeric():
+        left, right = left.cast(pl.Float64), right.cast(pl.Float64)
+    elif left.dtype != right.dtype:
+        left, right = as_text(left), as_text(right)
+    compared: pl.Series = COMPARED[operator](left, right)
+    return compared.fill_null(True)
 
 
 def _among(made: pl.Series, field: Field, allowed: list[Any]) -> pl.Series:

@@ -6,15 +6,15 @@ Values may be texts, as read from a file, or typed, as in a dataset: see reading
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import polars as pl
 from great_expectations.compatibility import pydantic
-from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation
+from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation, ColumnPairMapExpectation
 
 from flows.errors import ConfigurationError
-from flows.quality.gx_polars.custom import column_condition
-from flows.quality.table_schema.constraints import bound, meets
+from flows.quality.gx_polars.custom import column_condition, pair_condition
+from flows.quality.table_schema.constraints import bound, compare, meets
 from flows.quality.table_schema.descriptor import BOUNDS, CONSTRAINTS, Field, field_of
 from flows.quality.table_schema.reading import read
 
@@ -33,12 +33,23 @@ def meeting(values: pl.Expr, *, field: dict[str, Any], constraint: str, limit: A
     return values.map_batches(lambda s: meets(s, column, constraint, limit), return_dtype=pl.Boolean, is_elementwise=True)
 
 
+def comparing(a: pl.Expr, b: pl.Expr, *, field_A: dict[str, Any], field_B: dict[str, Any], operator: str) -> pl.Expr:
+    """True where the values of two columns compare so, or one of them is none of its field's type."""
+    fields = (_field(field_A), _field(field_B))
+
+    def compared(both: pl.Series) -> pl.Series:
+        return compare(both.struct.field("a"), both.struct.field("b"), fields, operator)
+
+    return pl.struct(a.alias("a"), b.alias("b")).map_batches(compared, return_dtype=pl.Boolean, is_elementwise=True)
+
+
 def _field(content: dict[str, Any]) -> Field:
     return field_of({"name": "-", **content})
 
 
 column_condition("column_values.of_table_schema_type", of_type, ("field",))
 column_condition("column_values.meeting_table_schema_constraint", meeting, ("field", "constraint", "limit"))
+pair_condition("column_pair_values.comparing_as_table_schema", comparing, ("field_A", "field_B", "operator"))
 
 
 class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
@@ -49,6 +60,7 @@ class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
 
     field: dict[str, Any]
     map_metric = "column_values.of_table_schema_type"
+    sentence: ClassVar[str] = "Les valeurs de {la column} doivent être du type que le schéma déclare"
     success_keys = ("field", "mostly")
 
     @pydantic.validator("field")
@@ -63,6 +75,7 @@ class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
     constraint: str
     limit: Any
     map_metric = "column_values.meeting_table_schema_constraint"
+    sentence: ClassVar[str] = "Les valeurs de {la column} doivent respecter la contrainte « {constraint} » du schéma"
     success_keys = ("field", "constraint", "limit", "mostly")
 
     @pydantic.validator("field")
@@ -87,6 +100,23 @@ class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
         return value
 
 
+class ExpectColumnPairValuesToCompareAsTableSchema(ColumnPairMapExpectation):
+    """Expect values of column_A to stand so to those of column_B: `operator` <, <=, ==, >= or >; dates as dates, numbers as numbers."""
+
+    field_A: dict[str, Any]
+    field_B: dict[str, Any]
+    operator: Literal["<", "<=", "==", ">=", ">"]
+    ignore_row_if: Literal["both_values_are_missing", "either_value_is_missing", "neither"] = "either_value_is_missing"
+    domain_keys: ClassVar[Any] = (*ColumnPairMapExpectation.domain_keys, "ignore_row_if")
+    map_metric = "column_pair_values.comparing_as_table_schema"
+    sentence: ClassVar[str] = "Les valeurs de {la column_A} et de {la column_B} doivent se comparer comme le schéma le dit"
+    success_keys = ("field_A", "field_B", "operator", "mostly")
+
+    @pydantic.validator("field_A", "field_B")
+    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return _described(value)
+
+
 class _ColumnsExpectation(BatchExpectation):
     """About which columns there are."""
 
@@ -106,6 +136,7 @@ class ExpectTableColumnsToBeAmong(_ColumnsExpectation):
     """Expect no other columns than these; some may be absent. The observed value is the others."""
 
     column_set: list[str]
+    sentence: ClassVar[str] = "Il ne doit pas y avoir d'autre colonne que celles du schéma"
     success_keys: ClassVar[tuple[str, ...]] = ("column_set",)
 
     def _found(self, columns: list[str]) -> list[str]:
@@ -116,6 +147,7 @@ class ExpectTableColumnsToBeInOrder(_ColumnsExpectation):
     """Expect those of these columns that are there to be in this order. The observed value is those that stand before one they follow."""
 
     column_list: list[str]
+    sentence: ClassVar[str] = "Les colonnes doivent être dans l'ordre du schéma"
     success_keys: ClassVar[tuple[str, ...]] = ("column_list",)
 
     def _found(self, columns: list[str]) -> list[str]:

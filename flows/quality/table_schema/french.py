@@ -39,6 +39,7 @@ CHECKS = {
     "phone-number-value": "phonenumber",
     "french-gps-coordinates": "coordonneesgpsfrancaises",
 }
+OPERATORS = {"<": "est avant", "<=": "n'est pas après", "==": "est égal à", ">=": "n'est pas avant", ">": "est après"}
 Entry = tuple[str, dict[str, Any], str, str]
 """(type, arguments, description, rule of the schema)."""
 
@@ -62,6 +63,8 @@ def french_entries(schema: Schema, known: Collection[str], not_checked: list[str
             yield from _cohesive(columns, rule)
         elif name == "one-of-required" and len(columns) == 2:
             yield from _one_of(columns, rule)
+        elif name == "compare-columns-value" and len(columns) == 2 and given.get("op") in (*OPERATORS, "="):
+            yield _compared(schema, columns, str(given["op"]), rule)
         elif name == "year-interval-value" and columns:
             yield _years(columns[0], bool(given.get("allow-year-only") in (True, "true", "yes")), rule)
         else:
@@ -105,6 +108,13 @@ def _one_of(columns: list[str], rule: str) -> Iterator[Entry]:
     one, other = columns
     arguments = {"column": one, "row_condition": _when(other, empty=True)}
     yield "expect_column_values_to_not_be_null", arguments, f"« {one} » ou « {other} » est rempli.", rule
+
+
+def _compared(schema: Schema, columns: list[str], operator: str, rule: str) -> Entry:
+    readings = {f.name: f.reading for f in schema.fields}
+    a, b, operator = columns[0], columns[1], "==" if operator == "=" else operator
+    arguments = {"column_A": a, "column_B": b, "field_A": readings[a], "field_B": readings[b], "operator": operator}
+    return "expect_column_pair_values_to_compare_as_table_schema", arguments, f"« {a} » {OPERATORS[operator]} « {b} ».", rule
 
 
 def _years(column: str, alone: bool, rule: str) -> Entry:

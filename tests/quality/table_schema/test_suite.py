@@ -184,6 +184,31 @@ def test_french_formats_and_checks(tmp_path):
     assert "opening-hours-value" in said and "'inconnu'" in said and "'absente'" in said and "french-siret" not in said
 
 
+def test_columns_are_compared_as_what_they_are(tmp_path):
+    fields = [
+        {"name": "debut", "type": "date", "format": "%d/%m/%Y"},
+        {"name": "fin", "type": "date"},
+        {"name": "a", "type": "number"},
+        {"name": "b", "type": "integer"},
+    ]
+    checks = [
+        {"name": "compare-columns-value", "params": {"column": "debut", "op": "<=", "column2": "fin"}},
+        {"name": "compare-columns-value", "params": {"column": "a", "op": "=", "column2": "b"}},
+        {"name": "compare-columns-value", "params": {"column": "a", "op": "~", "column2": "b"}},
+    ]
+    suite = made(tmp_path, *fields, custom_checks=checks)
+    good = {
+        "debut": ["09/01/2020", None, "x"],
+        "fin": ["2020-01-10", "2020-01-01", "2020-01-01"],
+        "a": ["9.0", "10", None],
+        "b": ["9", "10", "1"],
+    }
+    assert failed(suite, pl.DataFrame(good)) == {"critical fields.debut.type": 1}
+    found = failed(suite, pl.DataFrame(good | {"debut": ["11/01/2020", "1/1/2020", None], "a": ["10", "10", None]}))
+    assert found == {"critical custom_checks.compare-columns-value": 1}
+    assert suite["meta"]["table_schema"]["not_checked"] == ["custom check compare-columns-value on 'a', 'b'"]
+
+
 def test_what_a_suite_cannot_check_is_said(tmp_path):
     suite = made(tmp_path, {"name": "a"}, foreignKeys=[{"fields": "a", "reference": {"resource": "b", "fields": "c"}}])
     assert suite["meta"]["table_schema"]["not_checked"] == ["foreign key on a: a suite sees one table"]
