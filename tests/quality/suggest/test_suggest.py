@@ -237,6 +237,38 @@ def test_formats_of_french_administrations():
     assert (pair["kwargs"]["column_A"], pair["kwargs"]["column_B"]) == ("longitude", "latitude")
 
 
+def unmet(suite, now, before):
+    from flows.quality.expectations import evaluate, select
+    from flows.quality.previous import evaluate_previous, on_previous
+    from flows.quality.suites import Suite
+
+    whole = Suite("s", suite["expectations"], "")
+    found = [e.result for selection in select([whole]) for e in evaluate(now.lazy(), selection, show_values=False)]
+    found += [e.result for e in evaluate_previous(now.lazy(), before.lazy(), on_previous([whole]), show_values=False)]
+    return {r.rule for r in found if not r.success}
+
+
+def test_it_holds_for_rows_like_these_and_not_for_spoilt_ones():
+    before, now = rows(), rows(2100, 2, start=50_000)
+    suite = made(before, key=["id"]).suite
+    assert unmet(suite, now, before) == set()
+    misread = now.with_columns(pl.col("texte").map_elements(lambda t: t.encode().decode("cp1252"), return_dtype=pl.String))
+    spoilt = {
+        "mojibake:texte": misread,
+        "row_count": now.head(500),
+        "unique:id": pl.concat([now, now.head(300)]),
+        "between:note": now.with_columns(pl.col("note") * 100),
+        "not_be_null:recu_le": now.with_columns(recu_le=pl.when(pl.col("recu_le").dt.day() <= 12).then("recu_le")),
+        "in_set:canal": now.with_columns(canal=pl.col("texte")),
+        "greater_than": now.rename({"recu_le": "traite_le", "traite_le": "recu_le"}),
+        "regex:id": now.with_columns(pl.col("id").str.to_lowercase()),
+        "distribution": now.with_columns(canal=pl.lit("guichet")),
+    }
+    for expected, frame in spoilt.items():
+        kind, _, column = expected.partition(":")
+        assert any(kind in rule and rule.endswith(column) for rule in unmet(suite, frame, before)), expected
+
+
 STRANGE = pl.DataFrame(
     {
         "vide": pl.Series([None] * 300, dtype=pl.String),
