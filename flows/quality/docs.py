@@ -149,8 +149,9 @@ def template(name: str) -> Template:
 
 
 def typeset(page: str) -> str:
-    """No line ends inside quotation marks or before a percent sign."""
-    return re.sub(r"(?<=\d) %", "\u202f%", page.replace("« ", "«\u00a0").replace(" »", "\u00a0»"))
+    """No line ends inside quotation marks, or before a percent sign or a semicolon."""
+    page = page.replace("« ", "«\u00a0").replace(" »", "\u00a0»").replace(" ; ", "\u00a0; ")
+    return re.sub(r"(?<=\d) %", "\u202f%", page)
 
 
 def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
