@@ -50,6 +50,9 @@ LAKE = {
     "socle_dataset_refused_ratio": Metric("Share of the rows read that the latest load refused.", DATASET),
     "socle_dataset_refused_ratio_usual": Metric("Median of that share over the ten loads before.", DATASET),
     "socle_dataset_checks_passed_ratio": Metric("Quality: share of the checks that passed for the latest version.", DATASET),
+    "socle_dataset_checks": Metric(
+        "Checks of the latest version by severity (critical, warning, info) and result (passed, failed).", (*DATASET, "severity", "result")
+    ),
     "socle_dataset_verdict": Metric("What the checks of the latest version led to: 1 for that one.", (*DATASET, "verdict")),
     "socle_model_version": Metric("Number of the champion (alias champion) and of the latest version (latest).", (*MODEL, "which")),
     "socle_model_champion_timestamp_seconds": Metric("When the champion was trained.", MODEL),

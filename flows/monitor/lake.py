@@ -7,6 +7,7 @@ does not load, or whose bucket cannot be read, is a number of its own and hides 
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from flows.project import Model, Project
 from flows.quality.results import CheckReport
 from flows.validation import load_project, project_names
 
+Checks = Counter[tuple[str, str]]
+"""(severity, result) -> how many."""
+RESULTS = ("passed", "failed")
 VERDICTS = ("passed", "warned", "quarantined")
 SIDES = ("validation", "test")
 SCORES = ("macro_f1", "accuracy")
@@ -33,8 +37,8 @@ class Table:
 
     delta_version: int
     history: list[DatasetVersion]
-    reports: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """load -> (checks passed, checks), of the latest version only."""
+    reports: dict[str, Checks] = field(default_factory=dict)
+    """load -> its checks, of the latest version only."""
 
 
 class LakeView:
@@ -89,9 +93,13 @@ class LakeView:
             samples.add("socle_dataset_refused_ratio_usual", usual, **labels)
         for verdict in VERDICTS:
             samples.add("socle_dataset_verdict", latest.load.verdict == verdict, **labels, verdict=verdict)
-        passed, checks = self._checks(project.name, name, latest, table)
-        if checks:
-            samples.add("socle_dataset_checks_passed_ratio", passed / checks, **labels)
+        checks = self._checks(project.name, name, latest, table)
+        if total := checks.total():
+            passed = sum(count for (_, result), count in checks.items() if result == "passed")
+            samples.add("socle_dataset_checks_passed_ratio", passed / total, **labels)
+        for severity in dict.fromkeys(severity for severity, _ in checks):
+            for result in RESULTS:
+                samples.add("socle_dataset_checks", checks[severity, result], **labels, severity=severity, result=result)
 
     def _table(self, project: str, name: str) -> Table | None:
         dataset = Dataset(self.lake, project, name)
@@ -103,14 +111,14 @@ class LakeView:
             known = self.tables[project, name] = Table(version or 0, history)
         return known
 
-    def _checks(self, project: str, name: str, version: DatasetVersion, table: Table) -> tuple[int, int]:
+    def _checks(self, project: str, name: str, version: DatasetVersion, table: Table) -> Checks:
         load = version.load.load_id
         if load not in table.reports:
             try:
                 report = CheckReport.from_json(self.lake.bucket(project).get(keys.check_result(name, load)))
-                table.reports = {load: (report.passed, len(report.results))}
+                table.reports = {load: Counter((r.severity, "passed" if r.success else "failed") for r in report.results)}
             except NotFound:  # a version whose checks expired
-                table.reports = {load: (0, 0)}
+                table.reports = {load: Counter()}
         return table.reports[load]
 
     # -- models

@@ -219,6 +219,11 @@ TEAM: list[tuple[str, list[Panel]]] = [
                 most=1,
                 text="Part des contrôles que la version servie satisfait.",
             ),
+            Panel(
+                "Contrôles non satisfaits",
+                {"{{dataset}} : {{severity}}": 'socle_dataset_checks{project="$project",result="failed"}'},
+                text="Combien de contrôles la version servie ne satisfait pas, par importance. Lesquels, et depuis quand : sa page des contrôles.",
+            ),
             table(
                 "Conclusion des contrôles",
                 "",

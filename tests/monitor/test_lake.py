@@ -86,6 +86,8 @@ def test_quality_is_the_share_of_the_checks_that_passed(root, edit):
     load(root)
     found = view(root).collect()
     assert value(found, "socle_dataset_checks_passed_ratio", **DATASET) == 0.5
+    failed, passed = (value(found, "socle_dataset_checks", **DATASET, severity="critical", result=r) for r in ("failed", "passed"))
+    assert (failed, passed) == (1, 1) and value(found, "socle_dataset_checks", **DATASET, severity="info", result="failed") is None
     assert value(found, "socle_dataset_verdict", **DATASET, verdict="warned") == 1
 
 
