@@ -42,6 +42,11 @@ RULES = {
     "key:already in the table": "clé « {} » déjà dans la table",
     "key:changed by a later load": "clé « {} » modifiée depuis par un autre chargement",
     "type": "« {} » n'a pas le type déclaré",
+    "type:integer": "« {} » n'est pas un nombre entier",
+    "type:number": "« {} » n'est pas un nombre",
+    "type:boolean": "« {} » n'est ni oui ni non",
+    "type:date": "« {} » n'est pas une date",
+    "type:datetime": "« {} » n'est pas une date avec une heure",
     "required": "« {} » manque",
     "drift": "colonnes différentes de celles déclarées ({})",
     "csv:fields": "la ligne n'a pas le bon nombre de champs",
@@ -112,6 +117,10 @@ class Row:
     series: list[tuple[Point, Answer]]
 
     @property
+    def to_look_at(self) -> bool:
+        return not self.result.success or bool(self.result.refused)
+
+    @property
     def newest(self) -> list[tuple[Point, Answer]]:
         return list(reversed(self.series))[:HISTORY]
 
@@ -133,9 +142,9 @@ class Row:
 
 
 def rows(report: CheckReport, trend: Trend) -> list[Row]:
-    """What failed first, the gravest at the top."""
+    """What failed first, the gravest at the top; then what took rows out."""
     found = [Row(r, sentence(r), SEVERITIES[r.severity], trend.of(key)) for key, r in trends.keyed(report.results).items()]
-    return sorted(found, key=lambda row: (row.result.success, list(SEVERITIES).index(row.result.severity)))
+    return sorted(found, key=lambda row: (row.result.success, not row.result.refused, list(SEVERITIES).index(row.result.severity)))
 
 
 @lru_cache(maxsize=4)
@@ -164,8 +173,8 @@ def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
         verdict=name,
         css=css,
         meaning=meaning,
-        failed=[row for row in all_rows if not row.result.success],
-        passed=[row for row in all_rows if row.result.success],
+        failed=[row for row in all_rows if row.to_look_at],
+        passed=[row for row in all_rows if not row.to_look_at],
         refused=[(rule(name, report.results), count) for name, count in sorted(report.refused_by_rule.items(), key=lambda i: -i[1])],
         reasons=reasons(report),
         at=moment(report.at),

@@ -29,6 +29,8 @@ class CheckResult:
     checked_rows: int | None = None
     unexpected: int | None = None
     """Number of rows that do not meet it."""
+    refused: int = 0
+    """Rows of the load that it took out (`on_failure: quarantine`): they are not among those that were checked last."""
     examples: list[str] = field(default_factory=list)
     """A few unexpected values, masked (steps/shown.py)."""
     error: str = ""

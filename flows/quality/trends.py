@@ -25,7 +25,7 @@ class Answer(NamedTuple):
 
     success: bool
     share: float | None
-    """Of rows that do not meet it, 0 to 1; None for expectations of the whole table."""
+    """Of rows that do not meet it, those that it took out included, 0 to 1; None for expectations of the whole table."""
     observed: float | None
     """A figure about the whole table."""
 
@@ -94,8 +94,8 @@ def keyed(results: list[CheckResult]) -> dict[str, CheckResult]:
 
 def answer(result: CheckResult) -> Answer:
     part = None
-    if result.unexpected is not None and result.checked_rows:
-        part = round(result.unexpected / result.checked_rows, 9)
+    if result.unexpected is not None and (rows := (result.checked_rows or 0) + result.refused):
+        part = round((result.unexpected + result.refused) / rows, 9)
     observed = result.observed if isinstance(result.observed, int | float) and not isinstance(result.observed, bool) else None
     return Answer(result.success, part, observed if observed is not None and math.isfinite(observed) else None)
 

@@ -53,9 +53,11 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
         before = refused.count_rules(refused_files)
         rules: Counter[str] = Counter(before)
         reasons = verdicts.contract_reasons(before, parsed.read - parsed.erased - rows_of(parts), declared.on_failure)
+        first: list[Evaluated] = []
         found: list[Evaluated] = []
         for number in range(ROUNDS):
             found = _evaluate(run, plan.name, scan(parts), old, plan.current)
+            first = first or found
             if declared.on_failure == "warn":
                 break
             wrong = verdicts.wrong_rows(found, rows_of(parts))
@@ -69,7 +71,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
         refused.add_places(refused_files, parsed.members, run.settings)
         kept, refused_rows = rows_of(parts), refused.count(refused_files)
         persons, shown = _persons(run, plan.name, parsed.parts, parts)
-        results = [shown.result(e.result) for e in found]
+        results = [shown.result(r) for r in verdicts.with_refused(found, first, rules if declared.on_failure == "quarantine" else {})]
         reasons += verdicts.result_reasons(results, rules, declared.on_failure) + list(persons.reasons)
         if not kept:
             reasons.append("no row is left after the checks")
@@ -85,7 +87,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             | ({"erased": parsed.erased} if parsed.erased else {}),
             refused_by_rule=verdicts.by_rule(rules),
             reasons=reasons,
-            findings=[shown.text(f.french) for f in parsed.findings] + list(persons.findings),
+            findings=[shown.text(f.french) for f in parsed.findings] + verdicts.met_without(found, first) + list(persons.findings),
             personal_data=list(persons.french),
         )
     if report.rows["read"] != kept + refused_rows + parsed.erased:

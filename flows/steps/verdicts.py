@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flows.privacy.masks import mask
+from flows.quality.docs import sentence as sentence_of
 from flows.quality.results import CheckResult, Verdict
 from flows.quality.sentences import SENTENCES, own_sentence
 from flows.steps.parts import POSITION
@@ -54,6 +56,24 @@ def wrong_rows(found: list[Evaluated], height: int) -> pl.DataFrame | None:
     ]
     rows = pl.concat([pl.DataFrame(schema=shape), *frames]).filter(pl.col(POSITION) < height)
     return rows.group_by(POSITION, maintain_order=True).agg(pl.col("rules").unique(maintain_order=True)) if rows.height else None
+
+
+def with_refused(found: list[Evaluated], first: list[Evaluated], rules: Mapping[str, int]) -> list[CheckResult]:
+    """Results of the last round, with what each took out before: how many rows, and examples of them, from the first round."""
+    shown = {e.result.rule: e.result.examples for e in first}
+    results = []
+    for one in (e.result for e in found):
+        count = rules.get(one.rule, 0) if one.level == "row" and one.severity == "critical" else 0
+        results.append(replace(one, refused=count, examples=one.examples or shown.get(one.rule, [])) if count else one)
+    return results
+
+
+def met_without(found: list[Evaluated], first: list[Evaluated]) -> list[str]:
+    """In French: what the table as it was received did not meet, and the table without the refused rows does. Only the latter is ever
+    published, and a failure of its own refuses the load; but who asked for it may want to know."""
+    failed = {e.result.rule for e in first if not e.result.success and e.result.severity == "critical" and e.result.level == "table"}
+    met = [e.result for e in found if e.result.success and e.result.rule in failed]
+    return [f"Satisfait seulement sans les lignes écartées : {sentence_of(r)}" for r in met]
 
 
 def by_rule(rules: Counter[str]) -> dict[str, int]:

@@ -18,8 +18,8 @@ STATES = {"critical": "Non satisfait", "warning": "À regarder", "info": "Pour i
 def found(report: CheckReport, trend: Trend, as_text: Callable[[str], str]) -> list[str]:
     """Items of a Markdown list, the gravest first. `as_text`: makes what was typed or loaded harmless in Markdown."""
     lines = [f"**Données personnelles** – {as_text(line)}" for line in report.personal_data]
-    failed = [(key, r) for key, r in trends.keyed(report.results).items() if not r.success]
-    failed.sort(key=lambda one: list(SEVERITIES).index(one[1].severity))
+    failed = [(key, r) for key, r in trends.keyed(report.results).items() if not r.success or r.refused]
+    failed.sort(key=lambda one: (bool(one[1].refused), list(SEVERITIES).index(one[1].severity)))
     for key, result in failed[:SHOWN]:
         lines.append(_failure(result, [answer for _, answer in trend.of(key)], as_text))
     if len(failed) > SHOWN:
@@ -33,7 +33,8 @@ def found(report: CheckReport, trend: Trend, as_text: Callable[[str], str]) -> l
 
 
 def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callable[[str], str]) -> str:
-    line = f"**{STATES[result.severity]}** – {as_text(sentence(result)).rstrip('.')}"
+    state = "Lignes écartées" if result.refused else STATES[result.severity]
+    line = f"**{state}** – {as_text(sentence(result)).rstrip('.')}"
     if result.error:
         return f"{line} : n'a pas pu être évalué ({as_text(result.error)})."
     line += f" : {_how_many(result, as_text)}"
@@ -44,6 +45,9 @@ def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callabl
 
 
 def _how_many(result: CheckResult, as_text: Callable[[str], str]) -> str:
+    if result.refused:
+        rows = (result.checked_rows or 0) + result.refused
+        return f"{counted(result.refused, 'ligne')} sur {number(rows)}, {share(result.refused / rows)}"
     if result.unexpected is None:
         return f"constaté : {as_text(number(result.observed))}"
     part = f", {share(result.unexpected / result.checked_rows)}" if result.checked_rows else ""

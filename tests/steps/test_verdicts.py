@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flows.quality.trends import answer
 from tests.conftest import csv_text, rows
 
 NOT_NULL = ("expect_column_values_to_not_be_null", {"column": "texte"})
@@ -123,3 +124,54 @@ def test_examples_of_personal_data_are_not_kept(load, data, edit, suite):
     outcome = load()
     assert outcome.refused
     assert "Dupont" not in outcome.report.to_json().decode()
+
+
+def test_all_rules_of_more_rows_than_great_expectations_lists(load, data, edit, quarantined, suite):
+    edit("on_failure: block", "on_failure: quarantine")
+    among = ("expect_column_values_to_be_in_set", {"column": "theme", "value_set": ["paie"]})
+    long = ("expect_column_value_lengths_to_be_between", {"column": "texte", "min_value": 3})
+    suite(among, long)
+    data(csv_text([("ok", "long", "paie"), *((f"d{n}", "x", "autre" if n % 2 else "paie") for n in range(1_500))]))
+    found = quarantined(load().report)
+    rules = {"expect_column_values_to_be_in_set:theme", "expect_column_value_lengths_to_be_between:texte"}
+    assert len(found) == 1_500
+    assert all(found[n + 2] == (rules if n % 2 else {"expect_column_value_lengths_to_be_between:texte"}) for n in range(1_500))
+
+
+def test_two_expectations_of_one_type_on_one_column_are_told_apart(load, data, edit, quarantined, suite):
+    from flows.quality.docs import rule
+
+    edit("on_failure: block", "on_failure: quarantine")
+    kind = "expect_column_values_to_match_regex"
+    suite((kind, {"column": "texte", "regex": "^a"}), (kind, {"column": "texte", "regex": "z$"}), (kind, {"column": "id", "regex": "."}))
+    data(csv_text([("1", "a z", "paie"), ("2", "a", "paie"), ("3", "z", "paie"), ("4", "x", "paie")]))
+    report = load().report
+    first, second, other = (r.rule for r in report.results)
+    assert quarantined(report) == {2: {second}, 3: {first}, 4: {first, second}} and other == f"{kind}:id"
+    assert report.refused_by_rule == {first: 2, second: 2}
+    assert "^a" in rule(first, report.results) and "z$" in rule(second, report.results)
+
+
+def test_what_took_rows_out_says_how_many_and_shows_examples_of_them(load, data, edit, suite):
+    edit("on_failure: block", "on_failure: quarantine")
+    suite(("expect_column_values_to_be_in_set", {"column": "theme", "value_set": ["paie"]}))
+    data(csv_text([("a", "un", "paie"), ("b", "deux", "autre chose"), ("c", "trois", "paie"), ("d", "quatre", "paie")]))
+    (result,) = load().report.results
+    assert (result.success, result.refused, result.unexpected, result.examples) == (True, 1, 0, ["autre chose"])
+    assert answer(result).share == 0.25, "the trend counts them"
+
+
+def test_a_table_that_is_right_only_without_the_refused_rows_is_published_and_it_is_said(load, data, edit, served, suite):
+    edit("on_failure: block", "on_failure: quarantine")
+    suite(NOT_NULL, (COUNT, {"max_value": 8}))
+    data(csv_text(BROKEN))  # 9 rows; 8 without the one that has no text
+    outcome = load()
+    assert outcome.report.verdict == "quarantined" and len(served()) == 8
+    assert outcome.report.findings == ["Satisfait seulement sans les lignes écartées : Le nombre de lignes doit être inférieur ou égal à 8"]
+
+
+@pytest.mark.parametrize(("severity", "verdict"), [("critical", "refused"), ("warning", "passed"), ("info", "passed")])
+def test_severity_decides_for_table_expectations_too(load, data, suite, severity, verdict):
+    suite((COUNT, {"max_value": 3}, severity))
+    data(csv_text(BROKEN))
+    assert load().report.verdict == verdict
