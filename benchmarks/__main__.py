@@ -8,7 +8,20 @@ import os
 import sys
 import time
 
-ALL = ("cli", "overhead", "loading", "checks", "growth", "upload", "data_docs", "training", "trigger", "throughput", "deploying")
+ALL = (
+    "cli",
+    "overhead",
+    "loading",
+    "checks",
+    "growth",
+    "many_files",
+    "upload",
+    "data_docs",
+    "training",
+    "trigger",
+    "throughput",
+    "deploying",
+)
 
 
 def main() -> None:

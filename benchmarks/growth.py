@@ -1,4 +1,4 @@
-"""How time and memory grow: one load of 200 MB and of 2 GB (10 GB with SOCLE_BENCH_HUGE=1), many small files against one of their size, and
+"""How time and memory grow: one load of 200 MB and of 2 GB (10 GB with SOCLE_BENCH_HUGE=1), and
 a file with wrong rows in it, which goes the long way. Each load is a process of its own; peak memory is that process's.
 
 Goals: seconds grow as the file does; 2 GB takes no more memory than 200 MB; 10 GB stays under 1.5 GB."""
@@ -10,12 +10,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks import tables
+from benchmarks import loaders, tables
 from benchmarks.loading import run
 
 ROWS_PER_MB = 11_100
 SIZES_MB, HUGE_MB = (200, 2000), 10_000
-FILES, FILE_BYTES = 10_000, 10_000
 WRONG = 1000  # one row in so many
 ROOM = 4  # times the file: itself, its copy, the table
 
@@ -30,28 +29,14 @@ def main() -> None:
                 continue
             _load(f"{size} MB", folder, lambda path, size=size: tables.write_csv(path, size * ROWS_PER_MB))  # type: ignore[misc]
         _load(f"200 MB, every {WRONG}th row wrong", folder, lambda path: tables.write_csv(path, 200 * ROWS_PER_MB, every_wrong=WRONG))
-        whole = tables.write_csv(folder / "whole.csv", FILES * FILE_BYTES // 1_000_000 * ROWS_PER_MB)
-        _load("100 MB in one file", folder, whole.rename)
-        whole = tables.write_csv(folder / "whole.csv", FILES * FILE_BYTES // 1_000_000 * ROWS_PER_MB)
-        _load(f"the same rows in {FILES} files", folder, lambda path: _cut(whole, path))
 
 
 def _load(what: str, folder: Path, write: object) -> None:
     path = folder / "grand.csv"
     write(path)  # type: ignore[operator]
-    found = run("socle", path)
+    found = run(loaders.ALONE, path)
     assert found is not None
-    size = sum(f.stat().st_size for f in (path.iterdir() if path.is_dir() else [path])) / 1e6
+    size = path.stat().st_size / 1e6
     rate = f"{size / found['wall']:>6.1f} MB/s, {size / found['cpu']:>6.1f} MB/CPU s"
     print(f"   {what:<34} {found['wall']:>7.1f} s  CPU {found['cpu']:>7.1f} s  {rate}  peak {found['peak_mb']:>5.0f} MB", flush=True)
-    shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _cut(whole: Path, folder: Path) -> None:
-    """The rows of a file as FILES files with its header."""
-    folder.mkdir()
-    header, *lines = whole.read_bytes().splitlines(keepends=True)
-    each = -(-len(lines) // FILES)
-    for number in range(FILES):
-        (folder / f"{number:05}.csv").write_bytes(header + b"".join(lines[number * each : (number + 1) * each]))
-    whole.unlink()
+    path.unlink()

@@ -1,5 +1,5 @@
-"""One load in a process of its own: `python -m benchmarks.loaders NAME FILE FOLDER` imports what it needs, loads FILE into FOLDER, and
-prints seconds, CPU seconds and peak memory as JSON. Imports are not counted."""
+"""One load in a process of its own: `python -m benchmarks.loaders NAME FILE FOLDER` imports what it needs, loads FILE (or all files of a
+folder) into FOLDER, and prints seconds, CPU seconds and peak memory as JSON. Imports are not counted."""
 
 from __future__ import annotations
 
@@ -17,20 +17,31 @@ DATES = ["jour"]
 def polars_parquet(file: Path, folder: Path) -> Callable[[], object]:
     import polars as pl
 
-    return lambda: pl.scan_csv(file, try_parse_dates=True).sink_parquet(folder / "out.parquet")
+    return lambda: pl.scan_csv(_pattern(file), try_parse_dates=True).sink_parquet(folder / "out.parquet")
 
 
 def polars_delta(file: Path, folder: Path) -> Callable[[], object]:
     import deltalake  # noqa: F401
     import polars as pl
 
-    return lambda: pl.read_csv(file, try_parse_dates=True).write_delta(folder / "table")
+    return lambda: pl.read_csv(_pattern(file), try_parse_dates=True).write_delta(folder / "table")
+
+
+def polars_delta_typed(file: Path, folder: Path) -> Callable[[], object]:
+    """In the types that the data have: by itself, Polars takes SIRET and postal codes for numbers, and their leading zeros away."""
+    import deltalake  # noqa: F401
+    import polars as pl
+
+    kinds = {"siret": pl.String, "code_postal": pl.String}
+    return lambda: pl.read_csv(_pattern(file), try_parse_dates=True, schema_overrides=kinds).write_delta(folder / "table")
 
 
 def duckdb(file: Path, folder: Path) -> Callable[[], object]:
     import duckdb
 
-    return lambda: duckdb.sql(f"COPY (SELECT * FROM read_csv('{file}')) TO '{folder / 'out.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
+    return lambda: duckdb.sql(
+        f"COPY (SELECT * FROM read_csv('{_pattern(file)}')) TO '{folder / 'out.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+    )
 
 
 def pandas(file: Path, folder: Path) -> Callable[[], object]:
@@ -52,19 +63,26 @@ def datasets(file: Path, folder: Path) -> Callable[[], object]:
     )
 
 
-def dlt(file: Path, folder: Path) -> Callable[[], object]:
+def dlt(file: Path, folder: Path, **hints: str) -> Callable[[], object]:
     os.environ.update({"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": str(folder / "dlt"), "RUNTIME__LOG_LEVEL": "CRITICAL"})
     import deltalake  # noqa: F401
     import dlt
     from dlt.sources.filesystem import filesystem, read_csv_duckdb
 
     pipeline = dlt.pipeline("mesure", destination=dlt.destinations.filesystem(f"file://{folder}/lake"), dataset_name="mesure")
-    files = filesystem(bucket_url=f"file://{file.parent}", file_glob=file.name)
+    pattern = _pattern(file)
+    files = filesystem(bucket_url=f"file://{pattern.parent}", file_glob=pattern.name)
     source = (files | read_csv_duckdb(chunk_size=200_000, use_pyarrow=True)).with_name("grand")
+    if hints:
+        source.apply_hints(**hints)
     return lambda: pipeline.run(source, loader_file_format="parquet")
 
 
-def socle(file: Path, folder: Path, **more: object) -> Callable[[], object]:
+def _pattern(file: Path) -> Path:
+    return file / "*.csv" if file.is_dir() else file
+
+
+def socle(file: Path, folder: Path, *, people: bool = True, **more: object) -> Callable[[], object]:
     from benchmarks.tables import write_project
 
     data = write_project(folder, **more)  # type: ignore[arg-type]
@@ -81,6 +99,8 @@ def socle(file: Path, folder: Path, **more: object) -> Callable[[], object]:
 
     if more.get("suite"):
         expectations._import()
+    if not people:
+        _look_for_nobody()
 
     def load() -> None:
         with open_run("mesure") as run:
@@ -92,16 +112,28 @@ def socle(file: Path, folder: Path, **more: object) -> Callable[[], object]:
     return load
 
 
+def _look_for_nobody() -> None:
+    """Loading alone: without reading every value for personal data, which the others do not do either."""
+    from flows.privacy.report import PrivacyReport
+    from flows.steps import privacy
+
+    privacy.look = lambda run, name, rows: privacy.judge(PrivacyReport(rows=0), run.project.datasets[name])  # type: ignore[assignment]
+
+
+ALONE = "socle, loading alone"
 LOADERS: dict[str, Callable[[Path, Path], Callable[[], object]]] = {
     "socle": socle,
-    "socle, with a key": lambda file, folder: socle(file, folder, key=True),
+    ALONE: lambda file, folder: socle(file, folder, people=False),
+    "socle, with a key": lambda file, folder: socle(file, folder, people=False, key=True),
     "socle, 13 expectations": lambda file, folder: socle(file, folder, suite=True),
     "polars to Parquet": polars_parquet,
     "polars then Delta": polars_delta,
+    "polars then Delta, same types": polars_delta_typed,
     "DuckDB to Parquet": duckdb,
     "pandas to Parquet": pandas,
     "datasets to Parquet": datasets,
     "dlt to Parquet": dlt,
+    "dlt to Delta": lambda file, folder: dlt(file, folder, table_format="delta"),
 }
 
 

@@ -128,7 +128,7 @@ def strict_date(text: pl.Expr, form: Format) -> pl.Expr:
     import polars as pl
 
     other = pl.when(text != "").then(pl.lit("-"))
-    return pl.when(text.str.contains(form.regex)).then(text).otherwise(other).str.to_date(form.polars)
+    return pl.when(text.str.contains(form.regex)).then(text).otherwise(other).str.to_date(form.polars, cache=False)
 
 
 # ---- patient: what fits is matched first ----------------------------------------------------------------------------
