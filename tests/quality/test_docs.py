@@ -167,7 +167,9 @@ def test_a_bound_that_is_null_is_no_bound():
     ("name", "text"),
     [
         ("key:id:twice in this load", "clé « id » en double"),
-        ("type:age:integer", "« age » n'a pas le type déclaré"),
+        ("type:age:integer", "« age » n'est pas un nombre entier"),
+        ("type:ok:boolean", "« ok » n'est ni oui ni non"),
+        ("type:t:string", "« t » n'a pas le type déclaré"),
         ("required:id", "« id » manque"),
         ("expect_column_values_to_not_be_null:texte", "non respecté : La colonne « texte » ne doit pas être vide"),
         ("autre", "autre"),
