@@ -45,12 +45,25 @@ class Column:
 
     def share(self, meets: pl.Series) -> float:
         """Of the values (nulls aside) in that block of rows where the fewest meet it."""
-        shares = [float(b.sum()) / len(b) for b in self.blocks(meets.filter(self.values.is_not_null()).fill_null(False))]
-        return min(shares, default=0.0)
+        return min(self._shares(self._of_values(meets)), default=0.0)
 
     def mostly(self, meets: pl.Series) -> float | None:
         """`mostly` for a condition that these values of the sample meet; None if under half of them surely do."""
-        return share_below(self.share(meets), self.seen)
+        return self._mostly(self._of_values(meets))
+
+    def mostly_filled(self) -> float | None:
+        return self._mostly(self.values.is_not_null())
+
+    def _of_values(self, meets: pl.Series) -> pl.Series:
+        return meets.filter(self.values.is_not_null()).fill_null(False)
+
+    def _mostly(self, meets: pl.Series) -> float | None:
+        """Blocks that differ say how far the next one may be: as far below the lowest as that is below the highest."""
+        shares = self._shares(meets)
+        return share_below(max(0.0, 2 * min(shares) - max(shares)), len(meets)) if shares else None
+
+    def _shares(self, meets: pl.Series) -> list[float]:
+        return [int(b.sum()) / len(b) for b in self.blocks(meets)]
 
     def blocks(self, values: pl.Series) -> list[pl.Series]:
         """Parts of rows that follow each other, nulls aside; one if there are few."""

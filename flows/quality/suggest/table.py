@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.quality.previous import DISTRIBUTION, NULL_SHARE, ROW_COUNT, THRESHOLD
 from flows.quality.suggest.entries import MIN_ROWS, About, entry
-from flows.quality.suggest.figures import above, below, number, percent, share_below
+from flows.quality.suggest.figures import above, below, number, percent
 from flows.quality.suggest.profile import Column, Profile
 from flows.quality.suggest.texts import categories, is_identifier
 
@@ -97,9 +97,7 @@ def filled(column: Column, about: About) -> Iterator[dict[str, Any]]:
         return
     if column.rows < MIN_ROWS:
         return
-    present = column.values.is_not_null()
-    shares = [int(b.sum()) / len(b) for b in column.blocks(present)]
-    mostly = share_below(min(shares, default=0.0), len(present))
+    mostly = column.mostly_filled()
     if mostly is None:
         return
     seen = "aucun vide n'a été vu" if not column.missing else f"{percent(column.filled / column.rows)} constatés"
