@@ -11,7 +11,7 @@ import difflib
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,8 +46,8 @@ class Problem:
         return f"{self.file}:{self.line}: {'note: ' if self.note else ''}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
-SuiteCheck = Callable[[Path, Path, list[str]], list[Problem]]
-"""(root, file, columns of the dataset) -> what is wrong with a suite: `check_suite`, or more than it."""
+SuiteCheck = Callable[[Path, Path, dict[str, str]], list[Problem]]
+"""(root, file, columns of the dataset with their types) -> what is wrong with a suite: `check_suite`, or more than it."""
 
 
 def project_names(root: Path) -> list[str]:
@@ -270,7 +270,8 @@ class _Checker:
                 self.add(path, f"source.datasets: {own} has to be declared before {name}, which is made from it")
 
     def _suites(self, name: str, dataset: dict[str, Any]) -> None:
-        columns = list(_mapping(dataset, "columns"))
+        declared = _mapping(dataset, "columns").items()
+        columns = {str(c): str(of if isinstance(of, str) else of.get("type") if isinstance(of, dict) else "") for c, of in declared}
         for index, suite in enumerate(_listed(dataset, "expectations")):
             path = ("datasets", name, "expectations", index)
             file = self.root / "expectations" / str(suite)
@@ -361,7 +362,7 @@ def _snake(name: str) -> str:
     return re.sub("([a-z0-9])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
-def check_suite(root: Path, file: Path, columns: list[str]) -> list[Problem]:
+def check_suite(root: Path, file: Path, columns: Collection[str]) -> list[Problem]:
     """Problems of one suite in Great Expectations' JSON, for a dataset with these columns."""
     shown = _shown(root, file)
     text = file.read_text(encoding="utf-8", errors="replace")
@@ -374,7 +375,7 @@ def check_suite(root: Path, file: Path, columns: list[str]) -> list[Problem]:
     return list(_suite_problems(shown, text, suite["expectations"], columns))
 
 
-def _suite_problems(shown: Path, text: str, expectations: list[Any], columns: list[str]) -> Iterator[Problem]:
+def _suite_problems(shown: Path, text: str, expectations: list[Any], columns: Collection[str]) -> Iterator[Problem]:
     types, lines = expectation_types(), Lines(text)
     for index, expectation in enumerate(expectations):
         line = lines.of(("expectations", index, "type"))

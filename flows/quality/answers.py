@@ -10,13 +10,14 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from flows.quality.previous import PREVIOUS, problems
+from flows.quality.tiny import columns_of, type_errors
 
 MOST = 5_000  # answers that are kept
 NEEDED = {
@@ -46,16 +47,28 @@ class Answer:
         return (self.parameter,) if self.index is None else (self.parameter, self.index)
 
 
-def answers_for(entries: list[tuple[str, dict[str, Any]]], state_folder: Path) -> list[list[Answer]]:
-    """For each (type, arguments): what is wrong with the arguments. The types are known ones."""
+def answers_for(entries: list[tuple[str, dict[str, Any]]], types: Mapping[str, str], state_folder: Path) -> list[list[Answer]]:
+    """For each (type, arguments): what is wrong with the arguments. The types are known ones. `types`: of the dataset's columns."""
     file = state_folder / "expectations" / f"{_revision()}.json"
     kept = _read(file)
-    marks = [hashlib.sha256(json.dumps(e, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:32] for e in entries]
-    new = {mark: _ask(*entry) for mark, entry in zip(marks, entries, strict=True) if mark not in kept}
+    marks = [_mark([*entry, [types.get(c) for c in columns_of(entry[1])]]) for entry in entries]
+    new = {mark: entry for mark, entry in zip(marks, entries, strict=True) if mark not in kept}
     if new:
-        _write(file, dict(list({**kept, **new}.items())[-MOST:]))
-    known = {**kept, **new}
-    return [known[mark] for mark in marks]
+        kept |= dict(zip(new, _ask_all(list(new.values()), types), strict=True))
+        _write(file, dict(list(kept.items())[-MOST:]))
+    return [kept[mark] for mark in marks]
+
+
+def _mark(asked: Any) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _ask_all(entries: list[tuple[str, dict[str, Any]]], types: Mapping[str, str]) -> list[list[Answer]]:
+    found = [_ask(*entry) for entry in entries]
+    right = [n for n, answers in enumerate(found) if all(a.note for a in answers)]
+    for n, error in zip(right, type_errors([entries[n] for n in right], types), strict=True):
+        found[n] += [Answer("column", error)] if error else []
+    return found
 
 
 def _revision() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,17 +37,17 @@ def known_types() -> frozenset[str]:
     return expectation_types()
 
 
-def suite_checker(state_folder: Path) -> Callable[[Path, Path, list[str]], list[Problem]]:
+def suite_checker(state_folder: Path) -> Callable[[Path, Path, Mapping[str, str]], list[Problem]]:
     """What `check_project` takes to check suites with. `state_folder`: where answers of Great Expectations are kept."""
 
-    def check(root: Path, file: Path, columns: list[str]) -> list[Problem]:
+    def check(root: Path, file: Path, columns: Mapping[str, str]) -> list[Problem]:
         return check_whole_suite(root, file, columns, state_folder)
 
     return check
 
 
-def check_whole_suite(root: Path, file: Path, columns: list[str], state_folder: Path) -> list[Problem]:
-    """Problems and notes of one suite, for a dataset with these columns."""
+def check_whole_suite(root: Path, file: Path, columns: Mapping[str, str], state_folder: Path) -> list[Problem]:
+    """Problems and notes of one suite, for a dataset with these columns (name -> type)."""
     found = check_suite(root, file, columns)
     text = file.read_text(encoding="utf-8", errors="replace")
     try:
@@ -69,10 +69,12 @@ def check_whole_suite(root: Path, file: Path, columns: list[str], state_folder: 
 
     for number, entry in enumerate(listed):
         found += [at((number, *path), m, h) for path, m, h in _keys(entry)]
-    for entry, answers in zip(usable, answers_for([(e.type, e.arguments) for e in usable], state_folder), strict=True):
+    for entry, answers in zip(usable, answers_for([(e.type, e.arguments) for e in usable], columns, state_folder), strict=True):
         place = (entry.number, "kwargs")
         found += [at((*place, *a.place), f"{entry.type}: {a.message}", a.hint, note=a.note) for a in answers]
-        found += [at((*place, *p), f"{entry.type}: {m}", h) for p, m, h in (*_bounds(entry), *_condition(entry, columns))]
+        found += [
+            at((*place, *p), f"{entry.type}: {m}", h) for p, m, h in (*_bounds(entry), *_condition(entry, columns), *_set(entry, columns))
+        ]
     for entry, first in _doubles(usable):
         message = f"{entry.type} is asked twice with the same parameters"
         found.append(at((entry.number,), message, f"the first is on line {lines.of(('expectations', first.number))}"))
@@ -100,7 +102,7 @@ def _day(text: str) -> bool:
     return re.match(r"\d{4}-\d{2}-\d{2}", text) is not None
 
 
-def _condition(entry: Entry, columns: list[str]) -> Iterator[tuple[tuple[str], str, str]]:
+def _condition(entry: Entry, columns: Mapping[str, str]) -> Iterator[tuple[tuple[str], str, str]]:
     condition = entry.arguments.get("row_condition")
     if condition is None:
         return
@@ -116,6 +118,18 @@ def _condition(entry: Entry, columns: list[str]) -> Iterator[tuple[tuple[str], s
         if name not in columns:
             near = difflib.get_close_matches(name, columns, n=1, cutoff=0.6)
             yield ("row_condition",), f"row_condition: the dataset has no column {name!r}", f"did you mean {near[0]!r}?" if near else ""
+
+
+def _set(entry: Entry, columns: Mapping[str, str]) -> Iterator[tuple[tuple[str], str, str]]:
+    """A list of which no value can be one of the column's."""
+    kind, values = columns.get(str(entry.arguments.get("column"))), entry.arguments.get("value_set")
+    if not isinstance(values, list) or not values or entry.type.startswith("expect_column_most_common"):
+        return
+    texts = {isinstance(v, str) for v in values}
+    if kind in ("integer", "number", "boolean") and texts == {True}:
+        yield ("value_set",), f"value_set holds texts, and {entry.arguments['column']!r} is {kind}: none can be equal", "without the quotes"
+    elif kind == "string" and texts == {False}:
+        yield ("value_set",), f"value_set holds no texts, and {entry.arguments['column']!r} is string: none can be equal", "in quotes"
 
 
 def _doubles(entries: list[Entry]) -> Iterator[tuple[Entry, Entry]]:

@@ -15,7 +15,7 @@ from flows.quality.row_names import names_in_condition
 from flows.validation import Problem
 from tests.conftest import REPOSITORY
 
-COLUMNS = ["id", "texte", "thème du texte", "montant"]
+COLUMNS = {"id": "string", "texte": "string", "thème du texte": "string", "montant": "integer"}
 BETWEEN, NULL, REGEX = "expect_column_values_to_be_between", "expect_column_values_to_not_be_null", "expect_column_values_to_match_regex"
 
 
@@ -62,6 +62,12 @@ GOOD = one(NULL, column="id")
         (one(NULL, column="id", row_condition="montant > 0"), "needs a condition_parser", "pandas"),
         (one(NULL, column="id", row_condition={"type": "nullity"}), '"column" is an object', ""),
         (one(NULL, column="id", row_condition='col("x").notnull()', condition_parser="great_expectations"), "no column 'x'", ""),
+        (one("expect_column_mean_to_be_between", column="texte", min_value=0), "cannot be evaluated, since 'texte' is string", ""),
+        (one(BETWEEN, column="texte", min_value=0), "cannot be evaluated, since 'texte' is string", ""),
+        (one("expect_column_values_to_be_siren", column="montant"), "cannot be evaluated, since 'montant' is integer", ""),
+        (one("expect_column_values_to_match_like_pattern", column="id", like_pattern="a%"), "for databases only", ""),
+        (one("expect_column_values_to_be_in_set", column="montant", value_set=["1", "2"]), "value_set holds texts", "without the quotes"),
+        (one("expect_column_values_to_be_in_set", column="id", value_set=[1, 2]), "value_set holds no texts", "in quotes"),
         ({**GOOD, "severity": "grave"}, "severity is critical", ""),
         ({**GOOD, "kwargs": {"column": "texte"}, "severitee": "warning"}, "unknown key 'severitee'", "'severity'"),
         (GOOD, "asked twice", "line 2"),
@@ -119,6 +125,10 @@ def test_what_works_but_should_be_known_is_a_note(tmp_path, state, entry, said):
         one(REGEX, column="id", regex=r"^\d{5}$"),
         one("expect_column_values_to_be_siret", column="id"),
         one("expect_table_columns_to_be_among", column_set=["id"]),
+        one("expect_column_values_to_match_json_schema", column="id", json_schema={"type": "object"}),
+        one("expect_column_mean_to_be_between", column="montant", min_value=0, row_condition="id == 'x'", condition_parser="pandas"),
+        one("expect_column_values_to_be_in_set", column="montant", value_set=[1, 2]),
+        one("expect_compound_columns_to_be_unique", column_list=["id", "montant"]),
         one("expect_column_distribution_to_stay_close_to_previous", threshold=0.2),
         {**GOOD, "kwargs": {"column": "texte"}, "severity": "info", "description": "x", "meta": {"type": "y"}, "notes": "z", "id": "1"},
     ],
