@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from threading import Lock
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ THRESHOLD = 0.8
 SHINGLE = 5  # characters
 REMEMBERED = 4  # answers
 _answers: dict[bytes, pl.Series] = {}
+_storing = Lock()
 
 
 def is_not_near_duplicate(texts: pl.Expr, *, threshold: float = THRESHOLD, shingle: int = SHINGLE) -> pl.Expr:
@@ -44,9 +46,10 @@ def resembling(rows: pl.DataFrame, threshold: float, shingle: int) -> pl.Series:
     key = _digest(rows, threshold, shingle)
     if (known := _answers.get(key)) is None:
         known = _resembling(rows.select("text", "group"), threshold, shingle)
-        while len(_answers) >= REMEMBERED:
-            _answers.pop(next(iter(_answers)))
-        _answers[key] = known
+        with _storing:  # not while it is computed: Polars' threads would wait for each other
+            _answers[key] = known
+            while len(_answers) > REMEMBERED:
+                _answers.pop(next(iter(_answers)))
     return known
 
 
