@@ -87,7 +87,7 @@ def write_parquet(path: Path, rows: int) -> Path:
     for piece in pieces(rows):
         table = piece.to_arrow()
         writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
+        writer.write_table(table, row_group_size=122_880)  # what Polars writes, and Socle with it
     assert writer is not None
     writer.close()
     return path
