@@ -164,3 +164,30 @@ def test_what_cannot_be_tried(socle, schema: Path, tmp_path: Path, suite: str, f
     data(tmp_path, "faux.json", '{"fields": [{"name": "a", "type": "x"}]}')
     done = socle("expectations", "test", str(tmp_path / suite), str(tmp_path / file))
     assert done.code == code and said in done.err
+
+
+def test_a_suite_from_a_schema_is_the_gate_of_a_dataset(socle, root: Path, tmp_path: Path) -> None:
+    """On typed columns; what does not meet it goes to quarantine with the rule."""
+    from flows.quality import table_schema
+    from flows.steps import open_run
+    from flows.steps.ingest import load_dataset
+
+    fields = [
+        {"name": "id", "constraints": {"required": True}},
+        {"name": "jour", "type": "date", "format": "%d/%m/%Y", "constraints": {"minimum": "01/01/2020"}},
+        {"name": "note", "type": "number", "decimalChar": ",", "constraints": {"maximum": 20}},
+    ]
+    (tmp_path / "schema.json").write_text(json.dumps({"fields": fields, "primaryKey": "id"}))
+    columns = "columns: {id: string, jour: {type: date, format: '%d/%m/%Y'}, note: {type: number, decimal: ','}}"
+    text = PROJECT.partition("models:")[0].replace("columns: {id: string, texte: string, theme: string}", columns)
+    folder = write_project(root, text=text.replace("on_failure: block", "on_failure: quarantine"))
+    (folder / "data" / "demandes.csv").write_text("id;jour;note\na;01/02/2020;12,5\nb;31/12/2019;13\nc;;20,5\nd;;\n")
+    output = root / "expectations" / "demandes.json"
+    assert socle("expectations", "from-schema", str(tmp_path / "schema.json"), "--output", str(output), "--force").code == 0
+    done = socle("validate", "essai")
+    assert done.code == 0, done.out
+    table_schema.register()
+    with open_run("essai") as run:
+        outcome = load_dataset(run, "demandes")
+    assert outcome.report is not None and outcome.report.rows["kept"] == 2
+    assert sorted(outcome.report.refused_by_rule.values()) == [1, 1]
