@@ -17,7 +17,7 @@ import polars as pl
 PERMUTATIONS = 256  # length of a signature, numbers
 RECALL = 0.99  # at least this share of the pairs whose similarity is just the threshold is proposed, and more of those above
 CHARACTERS = 1_000_000  # of text whose shingles are in memory at once; one text is never cut
-PAIRS = 5_000  # compared at once
+PAIRS = 5_000  # whose sketches are compared at once
 SKETCH = 128  # bytes a text, of its signature, that tell most pairs apart before they are compared
 SEED = 1
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -37,7 +37,7 @@ def signatures(texts: pl.Series, shingle: int, count: int, length: int) -> tuple
     from rensa import RMinHash
 
     keys, sketches = np.empty((len(texts), count), np.uint32), np.empty((len(texts), SKETCH), np.uint8)
-    for start, end in _portions(texts):
+    for start, end in _portions(texts.str.len_chars().to_numpy()):
         hashes, offsets = shingles(texts[start:end], shingle)
         digests = RMinHash.digest_matrix_from_flat_token_hashes(hashes, offsets.astype(np.uint64), num_perm=PERMUTATIONS, seed=SEED)
         numbers = np.array(digests.to_rows(), dtype=np.uint64)
@@ -60,8 +60,9 @@ def may_reach(sketches: Array, left: Array, right: Array, threshold: float) -> A
 def jaccard(texts: pl.Series, left: Array, right: Array, shingle: int) -> Array:
     """Exact similarity, 0 to 1, of the texts with the numbers left[i] and right[i]."""
     similarities = np.empty(len(left))
-    for start in range(0, len(left), PAIRS):
-        pairs = slice(start, start + PAIRS)
+    lengths = texts.str.len_chars().to_numpy()
+    for start, end in _portions(lengths[left] + lengths[right]):
+        pairs = slice(start, end)
         numbers, places = np.unique(np.concatenate([left[pairs], right[pairs]]), return_inverse=True)
         sets = _sets(texts.gather(numbers), shingle)
         half = len(left[pairs])
@@ -91,11 +92,11 @@ def _sets(texts: pl.Series, shingle: int) -> pl.Series:
     return frame["hash"]
 
 
-def _portions(texts: pl.Series) -> Iterator[tuple[int, int]]:
-    """Ranges of texts that hold CHARACTERS together."""
-    ends = texts.str.len_chars().cum_sum().to_numpy()
+def _portions(lengths: Array) -> Iterator[tuple[int, int]]:
+    """Ranges of what has these lengths that hold CHARACTERS together."""
+    ends = np.cumsum(lengths, dtype=np.int64)
     start = 0
-    while start < len(texts):
+    while start < len(lengths):
         before = ends[start - 1] if start else 0
         end = max(start + 1, int(np.searchsorted(ends, before + CHARACTERS, side="right")))
         yield start, end

@@ -41,7 +41,7 @@ def is_french(texts: pl.Expr, *, min_length: int = 40, min_confidence: float = 0
         language, confidence = _languages().classify(text[:LOOKED_AT])
         return bool(language == "fr" or confidence < min_confidence)
 
-    texts = texts.cast(pl.String)
+    texts = texts.cast(pl.String).str.strip_chars()
     return (texts.str.len_chars() < min_length) | _each(texts, judge, texts.str.len_chars() >= min_length)
 
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import ConfigurationError
-from flows.quality.french import near_duplicates
+from flows.quality.french import minhash, near_duplicates
 from flows.quality.french.minhash import bands, jaccard, shingles
 from flows.quality.french.near_duplicates import is_not_near_duplicate
 from flows.quality.french.texts import folded
@@ -114,6 +114,17 @@ def test_bands_find_pairs_at_the_threshold() -> None:
         count, length = bands(threshold)
         assert 1 - (1 - threshold**length) ** count >= 0.99
         assert count * length <= 256
+
+
+def test_portions_give_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of texts longer than a portion, too: memory does not grow with the number of pairs."""
+    texts = [f"{FIRST} {number} {OTHER * (number % 3)}" for number in range(30)] + _altered(random.Random(1), 60)
+    near_duplicates._answers.clear()
+    whole = meets(is_not_near_duplicate, *texts)
+    near_duplicates._answers.clear()
+    monkeypatch.setattr(minhash, "CHARACTERS", 150)
+    assert meets(is_not_near_duplicate, *texts) == whole
+    assert 10 < whole.count(False) < 80
 
 
 def test_the_same_question_is_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,14 @@ def test_a_text_in_doubt_is_kept_unless_less_confidence_is_asked_for() -> None:
     assert met(is_french, doubtful, min_confidence=0.0) is False
 
 
+def test_space_around_does_not_count() -> None:
+    assert meets(is_french, " " * 400 + OTHERS[0], " " * 400 + FRENCH[0], "\n" * 50 + "court") == [
+        False,
+        True,
+        True,
+    ]
+
+
 def test_equal_texts_are_asked_about_once_and_keep_their_places() -> None:
     column = [FRENCH[0], OTHERS[0], "", FRENCH[0], OTHERS[0], "court"]
     assert meets(is_french, *column) == [True, False, True, True, False, True]
