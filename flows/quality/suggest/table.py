@@ -147,10 +147,8 @@ def _distributions(profile: Profile, about: About, versions: Sequence[pl.LazyFra
         threshold = next((t for t in THRESHOLDS if t >= max(needed, 0.15)), None)
         if threshold is None:
             continue
-        words = (
-            f"La répartition de « {column.name} » reste proche de celle de la version précédente "
-            f"(distance de Jensen-Shannon d'au plus {number(threshold)} ; 0 : la même, 1 : rien de commun)."
-        )
+        limit = f"écart d'au plus {number(threshold)}, de 0 à 1"
+        words = f"La répartition de « {column.name} » reste proche de celle de la version précédente ({limit})."
         yield entry(DISTRIBUTION, words, {"column": column.name, "threshold": threshold})
 
 
