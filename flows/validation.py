@@ -7,13 +7,9 @@ from a project's folder: transforms are only parsed.
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
-import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,25 +21,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from flows import project as declared
 from flows.errors import ConfigurationError
-from flows.json_lines import Lines
 from flows.project import NAME, Project, Strict
+from flows.suite_files import ABOUT_PREVIOUS, Problem, check_suite, expectation_types, suggest, within
 
 RESERVED = {"commun"}
-COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
-COLUMN_LIST_ARGUMENTS = ("column_list", "column_set")
-
-
-@dataclass(frozen=True)
-class Problem:
-    file: Path
-    line: int
-    message: str
-    hint: str = ""
-    note: bool = False
-    """Good to know, and nothing to be corrected."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {'note: ' if self.note else ''}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 SuiteCheck = Callable[[Path, Path, dict[str, str]], list[Problem]]
@@ -69,7 +50,7 @@ def load_project(root: Path, name: str) -> Project:
 def check_project(root: Path, name: str, suites: SuiteCheck | None = None) -> tuple[Project | None, list[Problem]]:
     """The project if it could be typed at all, and all of its problems. `suites`: how its suites are checked, if not by `check_suite`."""
     file = root / "projects" / name / "project.yaml"
-    shown = _shown(root, file)
+    shown = within(root, file)
     if not file.is_file():
         near = suggest(name, project_names(root))
         there = ", ".join(project_names(root)) or "none"
@@ -88,15 +69,6 @@ def check_project(root: Path, name: str, suites: SuiteCheck | None = None) -> tu
         return None, [Problem(shown, 1, "should be a mapping that begins with `title:`")]
     checker = _Checker(root, name, shown, tree, suites or check_suite)
     return checker.check()
-
-
-def suggest(word: str, among: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, [a for a in among if a != word], n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else ""
-
-
-def _shown(root: Path, file: Path) -> Path:
-    return file.relative_to(root) if file.is_relative_to(root) else file
 
 
 def _plain(node: Any) -> Any:
@@ -238,13 +210,13 @@ class _Checker:
         file_name, function = reference.split(":", 1)
         file = self.folder / file_name
         if not file.is_file():
-            self.add(path, f"transform: {_shown(self.root, file)} does not exist")
+            self.add(path, f"transform: {within(self.root, file)} does not exist")
             return
         try:
             parsed = ast.parse(file.read_text(encoding="utf-8"))
         except (SyntaxError, UnicodeDecodeError) as error:
             line = getattr(error, "lineno", 1) or 1
-            self.problems.append(Problem(_shown(self.root, file), line, f"is not Python: {error}"))
+            self.problems.append(Problem(within(self.root, file), line, f"is not Python: {error}"))
             return
         functions = {n.name: n for n in parsed.body if isinstance(n, ast.FunctionDef)}
         if function not in functions:
@@ -255,7 +227,7 @@ class _Checker:
         if arguments not in ([["tables"]] if joins else [["records"], ["batch"]]):
             line, named = functions[function].lineno, "`tables`" if joins else "`records` or `batch`"
             text = f"{function} should take one argument named {named}, it takes {arguments}"
-            self.problems.append(Problem(_shown(self.root, file), line, text))
+            self.problems.append(Problem(within(self.root, file), line, text))
 
     def _inputs(self, name: str, dataset: dict[str, Any], datasets: dict[str, Any]) -> None:
         """Datasets that are made from others come after them: they are loaded in the order of the file."""
@@ -334,74 +306,6 @@ def _package_there(base_model: str) -> bool:
     return package.isidentifier() and importlib.util.find_spec(package) is not None
 
 
-# ---- suites --------------------------------------------------------------------------------------------------------
-
-
-ABOUT_PREVIOUS = {
-    "expect_row_count_to_stay_close_to_previous",
-    "expect_column_distribution_to_stay_close_to_previous",
-    "expect_column_null_share_to_stay_close_to_previous",
-}
-"""Evaluated by Socle itself: flows/quality/previous.py."""
-OUR_CLASS = re.compile(r"^class (Expect\w+)\(", re.MULTILINE)
-
-
-@lru_cache(1)
-def expectation_types() -> frozenset[str]:
-    """Names of Great Expectations' own expectations, read from its file names, and of ours, from their classes' names: importing them
-    would take seconds."""
-    spec = importlib.util.find_spec("great_expectations")
-    assert spec and spec.submodule_search_locations
-    core = Path(spec.submodule_search_locations[0], "expectations", "core")
-    ours = (OUR_CLASS.findall(p.read_text(encoding="utf-8")) for p in (Path(__file__).parent / "quality").rglob("*.py"))
-    return frozenset({p.stem for p in core.glob("expect_*.py")} | {_snake(name) for names in ours for name in names} | ABOUT_PREVIOUS)
-
-
-def _snake(name: str) -> str:
-    """A type from its class, as Great Expectations makes it."""
-    return re.sub("([a-z0-9])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
-
-
-def check_suite(root: Path, file: Path, columns: Collection[str]) -> list[Problem]:
-    """Problems of one suite in Great Expectations' JSON, for a dataset with these columns."""
-    shown = _shown(root, file)
-    text = file.read_text(encoding="utf-8", errors="replace")
-    try:
-        suite = json.loads(text)
-    except json.JSONDecodeError as error:
-        return [Problem(shown, error.lineno, f"is not valid JSON: {error.msg}")]
-    if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list):
-        return [Problem(shown, 1, 'should be an object with a list "expectations"')]
-    return list(_suite_problems(shown, text, suite["expectations"], columns))
-
-
-def _suite_problems(shown: Path, text: str, expectations: list[Any], columns: Collection[str]) -> Iterator[Problem]:
-    types, lines = expectation_types(), Lines(text)
-    for index, expectation in enumerate(expectations):
-        line = lines.of(("expectations", index, "type"))
-        kind = expectation.get("type") if isinstance(expectation, dict) else None
-        if not isinstance(kind, str):
-            yield Problem(shown, line, f'expectation {index + 1} has no "type"')
-            continue
-        if kind not in types:
-            yield Problem(shown, line, f"unknown expectation {kind!r}", suggest(kind, types))
-        if expectation.get("severity", "critical") not in ("critical", "warning", "info"):
-            yield Problem(shown, line, f"{kind}: severity is critical, warning or info")
-        kwargs = expectation.get("kwargs")
-        if not isinstance(kwargs, dict):
-            yield Problem(shown, line, f'{kind} has no "kwargs"')
-            continue
-        for argument in COLUMN_LIST_ARGUMENTS:
-            if not isinstance(kwargs.get(argument, []), list):
-                yield Problem(shown, line, f"{kind}: {argument} is a list of columns")
-        named = [kwargs[a] for a in COLUMN_ARGUMENTS if a in kwargs]
-        lists = [kwargs[a] for a in COLUMN_LIST_ARGUMENTS if isinstance(kwargs.get(a), list)]
-        named += [c for names in lists for c in names]
-        for column in named:
-            if column not in columns:
-                yield Problem(shown, line, f"{kind}: the dataset has no column {column!r}", suggest(str(column), columns))
-
-
 # ---- schema for editors --------------------------------------------------------------------------------------------
 
 
@@ -414,3 +318,18 @@ def project_schema() -> dict[str, Any]:
     items = schema["$defs"]["Model"]["properties"]["candidates"]["items"]
     schema["$defs"]["Model"]["properties"]["candidates"]["items"] = {"anyOf": [{"const": "tfidf"}, *items.get("oneOf", [items])]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Socle project"}
+
+
+__all__ = [
+    "ABOUT_PREVIOUS",
+    "Problem",
+    "SuiteCheck",
+    "check_project",
+    "check_suite",
+    "expectation_types",
+    "line_of",
+    "load_project",
+    "project_names",
+    "project_schema",
+    "suggest",
+]

@@ -217,7 +217,7 @@ def test_the_line_of_an_expectation(root):
     assert problem.line == 3
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"expectations": {}}', "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"expectations": {}}', "null", pytest.param("[" * 99_999, id="deep")])
 def test_files_that_are_no_suites(root, text):
     assert len(suite(root, text)) == 1
 

@@ -17,7 +17,7 @@ from typing import Any
 from flows.json_lines import Lines
 from flows.quality.answers import answers_for
 from flows.quality.row_names import names_in_condition
-from flows.validation import Problem, check_suite, expectation_types
+from flows.suite_files import Problem, check_suite, expectation_types, within
 
 KEYS = ("type", "kwargs", "severity", "description", "notes", "meta", "id", "rendered_content", "windows", "expectation_context")
 BOUNDS = (("min_value", "max_value"),)
@@ -56,7 +56,7 @@ def check_whole_suite(root: Path, file: Path, columns: Mapping[str, str], state_
         return found
     if not isinstance(content, dict) or not isinstance(content.get("expectations"), list):
         return found
-    lines, shown = Lines(text), file.relative_to(root) if file.is_relative_to(root) else file
+    lines, shown = Lines(text), within(root, file)
     known, listed = known_types(), content["expectations"]
     usable = [
         Entry(n, e["type"], e["kwargs"])
