@@ -22,7 +22,11 @@ from tests.conftest import REPOSITORY
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 ENGINEERS = (REPOSITORY / "docs" / "ml-engineers.md").read_text(encoding="utf-8")
 REFERENCE = ENGINEERS + (REPOSITORY / "docs" / "ops.md").read_text(encoding="utf-8")
-COMMANDS = typer.main.get_command(app).commands
+GROUPS = {name: command for name, command in typer.main.get_command(app).commands.items() if hasattr(command, "commands")}
+COMMANDS = {name: command for name, command in typer.main.get_command(app).commands.items() if name not in GROUPS} | {
+    f"{group} {name}": command for group, of in GROUPS.items() for name, command in of.commands.items()
+}
+"""`expectations test` for what stands in a group."""
 HEAD = {"title": "Exemple", "ministry": "Ministère d'essai", "owner": {"team": "Équipe", "email": "equipe@example.gouv.fr"}}
 
 
@@ -108,7 +112,9 @@ def test_examples_validate(text, tmp_path):
 def test_only_commands_that_exist_are_named(page):
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"(?:`|^(?:\$ )?)socle ([a-z][a-z-]*)", text, re.MULTILINE))
-    assert named <= set(COMMANDS)
+    assert named <= {name.partition(" ")[0] for name in COMMANDS}
+    inside = set(re.findall(rf"(?:`|^(?:\$ )?)socle ((?:{'|'.join(GROUPS)}) [a-z][a-z-]*)", text, re.MULTILINE))
+    assert inside <= set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
