@@ -56,7 +56,7 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
         first: list[Evaluated] = []
         found: list[Evaluated] = []
         for number in range(ROUNDS):
-            found = _evaluate(run, plan.name, scan(parts), old, plan.current)
+            found = _evaluate(run, plan.name, scan(parts), old)
             first = first or found
             if declared.on_failure == "warn":
                 break
@@ -68,6 +68,9 @@ def audit(run: Run, plan: DatasetPlan, parsed: Parsed) -> Audited:
             rules.update(refused.count_rules(out))
             if declared.on_failure == "block":  # every rule of every row is known; there is nothing to check again
                 break
+        # Of a load that is refused as a whole, the rows that were taken out for it are no drop.
+        compared = parsed.parts if declared.on_failure == "block" else parts
+        found = found + _changes(run, plan.name, scan(compared), old, plan.current)
         refused.add_places(refused_files, parsed.members, run.settings)
         kept, refused_rows = rows_of(parts), refused.count(refused_files)
         persons, shown = _persons(run, plan.name, parsed.parts, parts)
@@ -102,7 +105,9 @@ def audit_version(run: Run, name: str, version: DatasetVersion, load_id: str, ch
     with progress.step(f"{name}: checking"), table.reading():
         persons = privacy.look(run, name, rows)
         shown = Shown.of(persons.report.kinds, run.project.datasets[name], rows.collect_schema().names())
-        results = [shown.result(e.result) for e in _evaluate(run, name, rows, None, _before(table, version))]
+        results = [
+            shown.result(e.result) for e in _evaluate(run, name, rows, None) + _changes(run, name, rows, None, _before(table, version))
+        ]
     failed = persons.refused or any(not r.success and r.severity == "critical" for r in results)
     total = version.load.rows.get("total", 0)
     return CheckReport(
@@ -135,24 +140,31 @@ def _before(table: Dataset, version: DatasetVersion) -> DatasetVersion | None:
     return next((v for v in table.history() if v.number < version.number and v.expired is None), None)
 
 
-def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None, before: DatasetVersion | None) -> list[Evaluated]:
-    """Rows that say that their key is gone are in no table: nothing is expected of them. `before`: the version that is served."""
+def _changes(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None, before: DatasetVersion | None) -> list[Evaluated]:
+    """What is expected beside `before`, the version that is served. Evaluated once: no row can be taken out for it."""
+    from flows.quality.previous import evaluate_previous, on_previous
+
+    entries, declared = on_previous(suites_of(run, name)), run.project.datasets[name]
+    if not entries:
+        return []
+    there = before is not None and before.expired is None
+    previous = Dataset(run.lake, run.project.name, name).scan(before.number) if before is not None and there else None
+    found = evaluate_previous(prospective(rows, old, declared), previous, entries, show_values=declared.personal_data == "none")
+    return verdicts.marked(found)
+
+
+def _evaluate(run: Run, name: str, rows: pl.LazyFrame, old: pl.LazyFrame | None) -> list[Evaluated]:
+    """Rows that say that their key is gone are in no table: nothing is expected of them."""
     suites = suites_of(run, name)
     if not suites:
         return []
     from flows.quality.expectations import evaluate, select
-    from flows.quality.previous import evaluate_previous, on_previous
 
     declared = run.project.datasets[name]
     on_batch, on_table = select(suites)
     memory = run.settings.check_memory_mb
     found = evaluate(_staying(rows, declared), on_batch, show_values=True, memory_mb=memory)  # shown.py masks them before they go anywhere
     found += evaluate(prospective(rows, old, declared), on_table, show_values=True, memory_mb=memory)
-    if changes := on_previous(suites):
-        there = before is not None and before.expired is None
-        previous = Dataset(run.lake, run.project.name, name).scan(before.number) if before is not None and there else None
-        show = declared.personal_data == "none"
-        found += evaluate_previous(prospective(rows, old, declared), previous, changes, show_values=show)
     found = verdicts.worded(verdicts.marked(found))
     return found if declared.deletes is None else _by_position(found, rows, declared)
 

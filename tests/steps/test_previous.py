@@ -110,3 +110,12 @@ def test_the_common_suite_is_met_by_the_same_rows_again_and_not_by_half_of_them(
     assert load().report.verdict == "passed"
     data(csv_text(rows(40)))
     assert load().report.verdict == "refused"
+
+
+def test_the_rows_that_a_refused_load_is_refused_for_are_no_drop(load, data, history, suite):
+    suite(DROP, ("expect_column_values_to_not_be_null", {"column": "texte"}))
+    load()
+    data(csv_text([*rows(50), *((f"x{i}", "", "paie") for i in range(50))]))
+    outcome = load()
+    assert outcome.refused and history() == [1]
+    assert outcome.report.results[-1].success and outcome.report.results[-1].observed == pytest.approx(10 / 90, abs=1e-4)

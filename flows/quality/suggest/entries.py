@@ -28,8 +28,11 @@ def entry(kind: str, description: str, arguments: dict[str, Any], severity: str 
     return {"type": kind, "kwargs": arguments, "severity": severity, "description": description}
 
 
+def columns_of(expectation: dict[str, Any]) -> list[str]:
+    arguments = expectation["kwargs"]
+    return [arguments[a] for a in ("column", "column_A", "column_B") if arguments.get(a)] + list(arguments.get("column_list") or [])
+
+
 def subject(expectation: dict[str, Any]) -> tuple[str, str]:
     """(type, column or columns): two expectations of the same are about the same."""
-    arguments = expectation["kwargs"]
-    columns = [arguments[a] for a in ("column", "column_A", "column_B") if arguments.get(a)] + list(arguments.get("column_list") or [])
-    return expectation["type"], ",".join(columns)
+    return expectation["type"], ",".join(columns_of(expectation))

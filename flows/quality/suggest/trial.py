@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flows.quality.previous import PREVIOUS, evaluate_previous
-from flows.quality.suggest.entries import subject
+from flows.quality.suggest.entries import columns_of, subject
 from flows.quality.suites import Suite
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def _results(proposed: list[dict[str, Any]], rows: pl.LazyFrame, before: pl.Lazy
     found = dict[int, Any]()
     plain, previous = list[int](), list[int]()
     for place, expectation in enumerate(proposed):
-        columns = [c for c in subject(expectation)[1].split(",") if c]
-        if not this and not set(columns) <= there:
+        if not this and not set(columns_of(expectation)) <= there:
             continue
         (previous if expectation["type"] in PREVIOUS else plain).append(place)
     selection = Selection([(suite, proposed[p]) for p in plain])
