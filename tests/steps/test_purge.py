@@ -178,7 +178,7 @@ def test_refused_rows_and_samples_of_the_person_go(load, data, edit, suite, eras
     data(with_person(10))
     first = load()
     assert first.report.rows["refused"] == 1
-    assert {k.split("/")[0] for k in leaks()} == {"quarantine", "raw"}
+    assert {k.split("/")[0] for k in leaks()} == {"checks", "quarantine", "raw"}
     done = erase()
     assert leaks() == []
     assert (done.rows, done.refused_rows, done.quarantine_files) == (0, 1, 1)
