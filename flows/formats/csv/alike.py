@@ -24,7 +24,8 @@ from flows.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-LITTLE = 1 << 20  # bytes: looking for the dialect of a larger file is little beside reading it
+LITTLE = 1 << 20  # bytes: larger files are read one by one
+MARKED = 16 << 20  # bytes: looking for the dialect of a larger file is little beside reading it
 
 Mark = tuple[bytes, tuple[str, ...], bool]
 
@@ -55,7 +56,7 @@ def mark(path: Path, how: CsvFormat, settings: Settings) -> Mark | None:
     Two files with one mark are compatible with the same reading: each is well formed throughout in `how`, with the same header.
     None where that cannot be said.
     """
-    if path.stat().st_size > LITTLE or not _is_plain(how):
+    if path.stat().st_size > MARKED or not _is_plain(how):
         return None
     start, names = _header(path, how)
     if len(names) < 2:
