@@ -112,7 +112,7 @@ def _show(trial: Trial, show_values: bool) -> None:
     rows = f"{display.count(trial.rows)} row(s)"
     typer.echo(f"{trial.file}: {rows}, {passed} checks passed, {failed} failed ({trial.verdict})")
     for r in sorted(trial.failed, key=lambda r: ("critical", "warning", "info").index(r.severity)):
-        typer.echo(f"  · {r.severity}: {_printable(r.text)}{_found(r)}")
+        typer.echo(f"  · {r.severity}: {_printable(r.text)}{_found(r, list(trial.columns))}")
     if trial.bad:
         typer.echo(f"  · critical: {len(trial.bad)} record(s) that are no rows")
         for bad in trial.bad[:SHOWN]:
@@ -126,13 +126,17 @@ def _show(trial: Trial, show_values: bool) -> None:
         typer.echo(f"  and {len(trial.notes) - SHOWN} more note(s): --json has them")
 
 
-def _found(result: Any) -> str:
-    """What was found in place of what was expected."""
+def _found(result: Any, columns: list[str]) -> str:
+    """What was found in place of what was expected. `columns`: of the file."""
     if result.error:
         return f" (could not be evaluated: {_printable(result.error)})"
     if result.unexpected is not None:
         examples = f": {', '.join(_printable(e) for e in result.examples)}" if result.examples else ""
         return f" ({result.unexpected} of {result.checked_rows} rows{examples})"
+    if result.type == "expect_column_to_exist":
+        wanted = result.arguments.get("column")
+        near = [c for c in columns if c.strip().casefold() == str(wanted).strip().casefold()]
+        return f" (the file has {_printable(repr(near[0]))})" if near else ""
     if result.type == "expect_table_columns_to_match_set" and isinstance(result.observed, list):
         absent = [c for c in result.arguments.get("column_set") or [] if c not in result.observed]
         return f" (missing: {_printable(', '.join(absent))})" if absent else ""

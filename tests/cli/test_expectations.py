@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import openpyxl
@@ -92,6 +92,13 @@ def test_typed_cells_are_read_as_what_they_are(socle, schema: Path, tmp_path: Pa
     ):
         book.active.append(row)
     book.save(tmp_path / "a.xlsx")
+    moments = openpyxl.Workbook()
+    for row in (["jour", "moment"], [datetime(2021, 1, 31), date(2021, 1, 31)]):
+        moments.active.append(row)
+    moments.active["A2"].number_format, moments.active["B2"].number_format = "yyyy-mm-dd hh:mm", "yyyy-mm-dd"
+    moments.save(tmp_path / "m.xlsx")
+    (tmp_path / "m.json").write_text(json.dumps({"fields": [{"name": "jour", "type": "date"}, {"name": "moment", "type": "datetime"}]}))
+    assert socle("expectations", "test", str(tmp_path / "m.json"), str(tmp_path / "m.xlsx")).code == 0
     columns = {
         "id": [1, 2],
         "jour": [date(2021, 1, 31), None],
@@ -106,6 +113,11 @@ def test_typed_cells_are_read_as_what_they_are(socle, schema: Path, tmp_path: Pa
     for name in ("a.xlsx", "a.parquet", "a.json"):
         done = socle("expectations", "test", str(schema), str(tmp_path / name))
         assert done.code == 0, done.out
+
+
+def test_a_column_that_is_written_otherwise_is_named(socle, schema: Path, tmp_path: Path) -> None:
+    done = socle("expectations", "test", str(schema), data(tmp_path, "a.csv", " ID ;jour\n1;\n"))
+    assert done.code == 1 and "« id », obligatoire, est là. (the file has ' ID ')" in done.out
 
 
 def test_personal_values_are_masked(socle, schema: Path, tmp_path: Path) -> None:

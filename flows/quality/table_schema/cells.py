@@ -13,6 +13,11 @@ import polars as pl
 from flows.quality.table_schema.descriptor import FALSE, TRUE, Field, field_of
 from flows.quality.table_schema.reading import as_text, by_distinct, read
 
+TYPED = ("date", "datetime", "time", "number", "integer", "boolean")
+"""Types that cells have of their own."""
+MOMENTS = {"date": (r"T00:00:00(?:\.0+)?$", ""), "datetime": (r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00")}
+"""A day and its first moment are the same to a workbook: type -> (regular expression, what is put in its place)."""
+
 
 def prepared(rows: pl.LazyFrame, about: dict[str, Any], *, typed_cells: bool) -> pl.LazyFrame:
     """`about`: `meta.table_schema` of a suite; `typed_cells`: whether texts in default form stand for typed cells (not in CSV)."""
@@ -37,7 +42,8 @@ def _nothing(values: pl.Series) -> pl.Series:
 def _missing(values: pl.Expr, field: Field, typed_cells: bool) -> pl.Expr:
     if field.missing_values:
         values = pl.when(~values.is_in(pl.Series(field.missing_values, dtype=pl.String).implode())).then(values)
-    if typed_cells and (field.format != "default" or field.options):
+    if typed_cells and field.type in TYPED:
+        values = values.str.replace(*MOMENTS[field.type]) if field.type in MOMENTS else values
         values = values.map_batches(lambda s: as_declared(s, field), return_dtype=pl.String, is_elementwise=True)
     return values
 
