@@ -14,7 +14,7 @@ from flows.errors import ConfigurationError, Refused
 from flows.lake.corrections import Correction, Corrections, Place
 from flows.steps import Run
 from flows.steps.corrections import store_of
-from flows.steps.quarantine import OPEN, RefusedRow, Survey, Values, survey, values
+from flows.steps.quarantine import OPEN, RefusedRow, Survey, Values, french, survey, values
 from flows.steps.spreadsheet import Sheet, was_cut, write
 
 ID, FILE, LINE, WHY, TEXT = "__id", "__fichier", "__ligne", "__pourquoi_ecartee", "__texte"
@@ -137,13 +137,14 @@ def _columns(run: Run, name: str, rows: list[RefusedRow], found: Survey) -> list
 
 
 def _cells(run: Run, name: str, rows: list[RefusedRow], found: Survey, columns: list[str]) -> Iterator[list[str]]:
-    from flows.quality.docs import rule as in_french
-
-    earlier = Earlier(store_of(run, name))
+    earlier, said = Earlier(store_of(run, name)), dict[tuple[str, str], str]()
     for row, held in _batches(run, name, rows, found):
         shown = earlier.shown(row, held)
-        reasons = " ; ".join(dict.fromkeys(in_french(rule, []) for rule in row.rules))
-        own = [row.id, row.file, str(row.line or row.row_number), reasons]
+        for rule in row.rules:
+            if (rule, row.tried_by) not in said:
+                said[rule, row.tried_by] = french(run, name, rule, [row])
+        reasons = dict.fromkeys(said[rule, row.tried_by] for rule in row.rules)
+        own = [row.id, row.file, str(row.line or row.row_number), " ; ".join(reasons)]
         yield [*own, *((shown.get(c) or "") for c in columns), held.raw or ""]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -160,12 +161,16 @@ def test_columns_that_have_changed(data, edit, load, out, back, served) -> None:
     assert [(r["id"], r["neuf"]) for r in served()] == [("d1", None), ("d2", "x")]
 
 
-def test_why_a_row_was_refused_says_what_is_wrong_and_not_what_should_be(data, suite, load, out) -> None:
-    suite(("expect_column_values_to_be_in_set", {"column": "theme", "value_set": ["paie"]}))
+def test_why_a_row_was_refused_says_what_is_wrong_and_not_what_should_be(data, root, load, out) -> None:
+    """An expectation in its author's words."""
+    kwargs, said = {"column": "theme", "value_set": ["paie"]}, "Le thème est celui de la paie."
+    expectation = {"type": "expect_column_values_to_be_in_set", "kwargs": kwargs, "severity": "critical", "description": said}
+    text = json.dumps({"name": "demandes", "expectations": [expectation]})
+    (root / "expectations" / "demandes.json").write_text(text, encoding="utf-8")
     data(csv_text([("d1", "un", "paie"), ("d2", "", "contrat"), ("d3", "trois", "contrat")]))
     load()
     _, rows = out()
-    assert [r["__pourquoi_ecartee"] for r in rows] == ["« texte » manque", "non respecté : La colonne « theme » doit prendre une des valeurs prévues"]
+    assert [r["__pourquoi_ecartee"] for r in rows] == ["« texte » manque", f"non respecté : {said}"]
 
 
 def test_a_file_that_an_earlier_socle_exported_is_read_back(data, load, out, back, served) -> None:
