@@ -86,7 +86,7 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, mem
         from flows.quality.gx_polars import validate
         from flows.quality.gx_polars.frames import to_pandas
 
-        built = [_build(e["type"], _bounds(e["kwargs"], moments)) for _, e in selection.entries]
+        built = [_absent(e, columns) or _build(e["type"], _bounds(e["kwargs"], moments)) for _, e in selection.entries]
         usable = [b for b in built if not isinstance(b, str)]
         shape = {"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES, "return_unexpected_index_query": False}
         answers = iter(
@@ -96,6 +96,12 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, mem
             _answer(b if isinstance(b, str) else next(answers), suite, expectation, show_values)
             for b, (suite, expectation) in zip(built, selection.entries, strict=True)
         ]
+
+
+def _absent(expectation: dict[str, Any], columns: set[str]) -> str:
+    """Great Expectations has a message of its own for each type of expectation, such as "list index out of range"."""
+    lacking = [c for c in _columns(expectation["kwargs"]) if c not in columns]
+    return f"there is no column {', '.join(lacking)}" if lacking and expectation["type"] != "expect_column_to_exist" else ""
 
 
 def _build(kind: str, arguments: dict[str, Any]) -> Any:
@@ -209,9 +215,10 @@ def _import() -> Any:
     with _quiet():
         great_expectations = import_great_expectations()
 
-        from flows.quality import french
+        from flows.quality import french, table_schema
 
         french.register()
+        table_schema.register()
     return great_expectations
 
 
