@@ -154,7 +154,10 @@ class _Checker:
             self.add((), f"{self.name!r} cannot name a project", "a-z, 0-9 and -, a letter first, 48 at most, not commun")
 
     def _pydantic_problem(self, error: Any) -> None:
-        loc = tuple(p for p in error["loc"] if p != "[key]")
+        tag, given = str(error["loc"][-1]), error["input"]
+        if (tag.startswith("list[") and isinstance(given, str)) or (tag.startswith("function-") and isinstance(given, list)):
+            return  # it is one or several: what is wrong is said of the way in which it is written
+        loc = tuple(p for p in error["loc"] if p != "[key]" and not str(p).startswith(("function-", "list[")))  # of a union: no keys
         where = ".".join(str(p) for p in loc if self._is_in_file(loc, p) or p == loc[-1])
         message, hint = error["msg"].removeprefix("Value error, "), ""
         if error["type"] == "value_error":  # rules over several keys name theirs first: `key: ...`
