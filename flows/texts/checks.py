@@ -40,6 +40,8 @@ def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callabl
     line += f" : {_how_many(result, as_text)}"
     if before := trends.phrase(answers):
         line += f" ; {before}"
+    if result.level == "table" and result.examples:  # sentences about the table, not values of rows
+        return f"{line}. {' ; '.join(as_text(e) for e in result.examples)}."
     examples = ", ".join(f"« {as_text(e)} »" for e in result.examples)
     return f"{line}. Par exemple : {examples}." if examples else f"{line}."
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flows.quality.trends import Trend
@@ -21,6 +23,14 @@ def test_a_failure_says_how_much_how_it_was_and_gives_examples():
         "non satisfait, alors qu'il l'était la fois précédente ; 1,2 % des lignes en cause, contre 0 % avant. "
         "Par exemple : « J\\*\\*\\* D\\*\\*\\* », « a\\*b »."
     )
+
+
+def test_what_changed_since_the_version_before_is_a_sentence_and_no_example():
+    drop = result(
+        success=False, type="expect_row_count_to_stay_close_to_previous", arguments={"max_drop": 0.1}, level="table", observed=-0.35
+    )
+    (line,) = found(report(replace(drop, examples=["65 lignes au lieu de 100 (−35 %)"]), verdict="refused"), Trend(), quoted)
+    assert line.endswith(". 65 lignes au lieu de 100 \\(−35 %\\).") and "Par exemple" not in line
 
 
 def test_the_gravest_come_first_and_of_many_the_rest_is_counted():
