@@ -101,7 +101,10 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, mem
 def _absent(expectation: dict[str, Any], columns: set[str]) -> str:
     """Great Expectations has a message of its own for each type of expectation, such as "list index out of range"."""
     lacking = [c for c in _columns(expectation["kwargs"]) if c not in columns]
-    return f"there is no column {', '.join(lacking)}" if lacking and expectation["type"] != "expect_column_to_exist" else ""
+    about_values = expectation["type"] != "expect_column_to_exist" and (
+        "column" in expectation["kwargs"] or _looks_at_rows(expectation["type"])
+    )
+    return f"there is no column {', '.join(lacking)}" if lacking and about_values else ""
 
 
 def _build(kind: str, arguments: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,12 @@ def _numbers(call: Call) -> pl.Expr:
     return column.fill_nan(None) if call.kind.is_float() else column
 
 
+def _none(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _found(value: Any) -> Any:
-    if value is None or value != value:  # no value at all, or infinite ones: pandas has its own answers
+    if _none(value):  # no value at all, or infinite ones: pandas has its own answers
         raise Pandas
     return value
 
@@ -81,7 +86,7 @@ def quantiles(call: Call) -> Query:
 
 
 def _list(value: Any) -> list[Any]:
-    if value is None or any(v is None or v != v for v in value):
+    if value is None or any(_none(v) for v in value):
         raise Pandas
     return list(value)
 
