@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 KEPT_AT_ONCE = 4  # raw files: each waits for a disk or a network
 KEPT_TOGETHER = 64  # little ones
+BAD_AT_ONCE = 500  # records that are no rows, in one file of refused ones: each may have 64 kB of text
 
 
 @dataclass(frozen=True)
@@ -262,11 +263,16 @@ class Loader:
         self.advance(rows)
 
     def _frames(self, path: Path, name: str, how: Format) -> Iterator[pl.DataFrame]:
+        bad = list[BadRow]()
         for piece in read_batches(self.run, self.name, path, name, how):
             if isinstance(piece, BadRow):
-                self._refuse_record(piece, name)
-            else:
+                bad.append(piece)
+            if len(bad) >= BAD_AT_ONCE or (bad and piece is not bad[-1]):
+                self._refuse_records(bad, name)
+                bad = []
+            if not isinstance(piece, BadRow):
                 yield piece
+        self._refuse_records(bad, name)
 
     def _add_corrected(self) -> None:
         """Rows that people corrected, each judged for itself: it has the columns that it should."""
@@ -279,11 +285,9 @@ class Loader:
         self.writer.add(kept)
         self._refuse(wrong)
 
-    def _refuse_record(self, bad: BadRow, name: str) -> None:
-        self.read += 1
-        if self.of_file and self.of_file.takes(bad):
-            return
-        self._refuse(refused.of_record(bad, name))
+    def _refuse_records(self, bad: list[BadRow], name: str) -> None:
+        self.read += len(bad)
+        self._refuse(refused.of_records([b for b in bad if not (self.of_file and self.of_file.takes(b))], name))
 
     def _placed(self, frames: Iterator[pl.DataFrame], name: str) -> Iterator[pl.DataFrame]:
         """With FILE and ROW, and without the rows of people who were erased."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +28,15 @@ def schema() -> dict[str, pl.DataType]:
     return kinds | {"line": pl.Int64(), "offset": pl.Int64(), "raw": pl.String()}
 
 
-def of_record(bad: BadRow, file: str) -> pl.DataFrame:
-    """A record that is no row: it has no values, only its text."""
+def of_records(bad: Iterable[BadRow], file: str) -> pl.DataFrame:
+    """Records that are no rows: they have no values, only their text."""
     import polars as pl
 
-    place = {"file": file, "row_number": bad.row_number, "line": bad.line, "offset": bad.offset, "raw": bad.raw}
-    return pl.DataFrame([place | {"rules": [bad.rule], "row": "{}"}], schema=schema())
+    made = [
+        {"file": file, "row_number": b.row_number, "line": b.line, "offset": b.offset, "raw": b.raw, "rules": [b.rule], "row": "{}"}
+        for b in bad
+    ]
+    return pl.DataFrame(made, schema=schema())
 
 
 def complete(rows: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,12 @@ def test_a_total_that_is_read_as_a_record_is_reported(tmp_path):
     how, said = findings_of(put(tmp_path, f"a;b\n{rows}\nTotal;5\n(*) provisoire\n"))
     assert how.footer_rows == 3 and not said
     assert not findings_of(put(tmp_path, "a;b\n" + "Total;5\nx;1\n" * 4))[1]
+
+
+def test_a_line_of_a_million_fields_is_not_looked_at_for_ever(tmp_path):
+    path = put(tmp_path, "a,b\n" + "x,y," * 200_000)
+    begin = time.monotonic()
+    how = formats.decide(path, path.name, CsvFormat(type="csv"), limits(tmp_path)).format
+    names = reader.columns(path, how)
+    assert len(set(names)) == len(names) >= 400_000
+    assert time.monotonic() - begin < 30

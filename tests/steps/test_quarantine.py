@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from flows.errors import ConfigurationError, Refused
 from flows.lake.loads import LoadRecord
-from flows.steps import open_run
+from flows.steps import open_run, refused
 from flows.steps.correct import ID, Corrected, correct, export
 from flows.steps.ingest import load_dataset
 from flows.steps.quarantine import cause, survey
@@ -179,6 +179,17 @@ def test_a_file_that_an_earlier_socle_exported_is_read_back(data, load, out, bac
     path, rows = out()
     back(path, [{("__motifs" if c == "__pourquoi_ecartee" else c): v for c, v in (r | {"texte": "corrigé"}).items()} for r in rows])
     assert replayed().let_in == 2 and {r["texte"] for r in served()} == {"un", "corrigé"}
+
+
+def test_many_records_that_are_no_rows_are_kept_in_few_files(data, load, monkeypatch) -> None:
+    """Each in a file of its own, they took a millisecond each."""
+    monkeypatch.setattr("flows.steps.parse.BAD_AT_ONCE", 100)
+    written = []
+    complete = refused.complete
+    monkeypatch.setattr(refused, "complete", lambda rows: written.append(rows.height) or complete(rows))
+    data("id,texte,theme\n" + "".join(f"d{i},un,paie\n" + "trop,de,champs,ici\n" * (i % 3) for i in range(300)))
+    assert load().report.rows == {"read": 600, "kept": 300, "refused": 300, "total": 300}
+    assert sum(written) == 300 and len(written) <= 4 and counts()["open"] == 300
 
 
 # ---- what comes back -----------------------------------------------------------------------------------------------

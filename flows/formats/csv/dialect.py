@@ -161,6 +161,10 @@ def records(data: bytes, grammar: Grammar, whole: bool, limit: int = RECORDS) ->
     return found
 
 
+CELLS, RATED = 2_000, 1 << 16
+"""Of one record: cells, and bytes of its text, that are looked at. One line may hold a million cells."""
+
+
 def _rate(reading: Reading, data: bytes) -> None:
     rows = [r for r in reading.records if r.fields is None or not r.is_empty]
     widths = Counter(len(r.fields) for r in rows if r.fields is not None)
@@ -172,7 +176,12 @@ def _rate(reading: Reading, data: bytes) -> None:
     body = rows[own[0] : own[-1] + 1]  # titles before and notes after are no reproach
     reading.broken = sum(r.fields is None for r in body) + swallowed
     reading.consistency = len(own) / (len(body) + swallowed) * (len(body) / len(rows)) ** 0.5
-    cells = [soundness(c, reading.delimiter, _is_quoted(c, r.raw, reading)) for i in own[:300] for r in [rows[i]] for c in r.fields or []]
+    cells = [
+        soundness(c, reading.delimiter, _is_quoted(c, raw, reading))
+        for i in own[:300]
+        for raw in [rows[i].raw[:RATED]]
+        for c in (rows[i].fields or [])[:CELLS]
+    ]
     sound = sum(cells) / len(cells)
     if reading.width == 1:
         reading.score = SINGLE * reading.consistency * sound**2

@@ -64,30 +64,33 @@ def named(header: list[str], empty_columns: int) -> Layout:
         header.pop()
         empty_columns -= 1
     counts, taken = Counter(header), set(header)
-    names, unnamed, doubled = list[str](), list[str](), dict[str, list[str]]()
+    names, unnamed, doubled, numbers, given = list[str](), list[str](), dict[str, list[str]](), dict[str, int](), set[str]()
     for position, name in enumerate(header, 1):
         if not name.strip() or is_pattern(name):
-            names.append(_free(f"colonne_{position}", taken))
+            names.append(_free(f"colonne_{position}", taken, numbers))
             unnamed.append(names[-1])
-        elif counts[name] > 1 and name in names:
-            names.append(_numbered(name, taken))
+        elif counts[name] > 1 and name in given:
+            names.append(_numbered(name, taken, numbers))
             doubled.setdefault(name, []).append(names[-1])
         else:
             names.append(name)
+            given.add(name)
     return Layout(names, unnamed, doubled)
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str], numbers: dict[str, int]) -> str:
     if name in taken:
-        return _numbered(name, taken)
+        return _numbered(name, taken, numbers)
     taken.add(name)
     return name
 
 
-def _numbered(name: str, taken: set[str]) -> str:
-    number = 2
+def _numbered(name: str, taken: set[str], numbers: dict[str, int]) -> str:
+    """`numbers`: where to go on, for a line that has one name a million times."""
+    number = numbers.get(name, 2)
     while f"{name}_{number}" in taken:
         number += 1
+    numbers[name] = number + 1
     taken.add(f"{name}_{number}")
     return f"{name}_{number}"
 
