@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 SIMILAR = 0.6  # ratio of difflib from which a name looks like another
+COMPARED = 100  # names that are gone, each with as many that are new
+SHOWN = 20  # names in a sentence: a file may have thousands of columns
 ENOUGH = 5  # values: fewer do not say of which type a column is
 RETYPED_PERCENT = 50.0
 TYPES = {
@@ -84,19 +86,25 @@ class Drift:
         became = {r.old: r for r in self.renamed}
         parts = [
             f"the column {name!r} is missing" + (f" (renamed to {became[name].new!r}? {became[name].english})" if name in became else "")
-            for name in self.missing
+            for name in self.missing[:SHOWN]
         ]
-        parts += [f"the column {name!r} is not declared" for name in self.new]
+        parts += [f"{len(self.missing) - SHOWN} more columns are missing"] if len(self.missing) > SHOWN else []
+        parts += [f"the column {name!r} is not declared" for name in self.new[:SHOWN]]
+        parts += [f"{len(self.new) - SHOWN} more columns are not declared"] if len(self.new) > SHOWN else []
         return ", ".join(parts + [r.english for r in self.retyped])
 
     @property
     def french(self) -> str:
         became = {r.old: r for r in self.renamed}
-        parts = [f"il manque {', '.join(self.missing)}"] if self.missing else []
+        parts = [f"il manque {_some(self.missing)}"] if self.missing else []
         parts += [f"{r.old} s'appelle peut-être {r.new} ({r.french})" for r in became.values()]
         others = [n for n in self.new if n not in {r.new for r in self.renamed}]
-        parts += [f"{', '.join(others)} en plus"] if others else []
+        parts += [f"{_some(others)} en plus"] if others else []
         return " ; ".join(parts + [r.french for r in self.retyped])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" et {len(names) - SHOWN} autres" if len(names) > SHOWN else "")
 
 
 def drift(
@@ -112,7 +120,7 @@ def drift(
     there = origins(dataset, data)
     missing = [own_name(n, c) for n, c in dataset.columns.items() if n not in there]
     new = sorted(data - set(there.values()))
-    renamed = _renamed(dataset, missing, new, sample) if missing and new else []
+    renamed = _renamed(dataset, missing[:COMPARED], new[:COMPARED], sample) if missing and new else []
     retyped = [] if sample is None else _retyped(dataset, there, sample, conventions or {}, percent)
     return Drift(missing, new, renamed, retyped)
 

@@ -141,3 +141,9 @@ def test_a_column_under_the_name_that_another_is_declared_as():
 def test_quarantine_sets_the_whole_file_aside(rows):
     rule, extra = settle(rows, on_drift="quarantine")
     assert rule.startswith("drift: ") and extra == []
+
+
+def test_of_thousands_of_columns_a_sentence_names_some():
+    found = contract.drift(dataset({f"a{i:04}": "string" for i in range(3000)}), {f"b{i:04}" for i in range(3000)})
+    assert "2980 more columns are missing" in str(found) and "2980 more columns are not declared" in str(found)
+    assert "et 2980 autres" in found.french and len(str(found)) < 5_000
