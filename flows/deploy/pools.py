@@ -23,7 +23,7 @@ MAX_GPUS = 8
 OF_RUNS = re.compile(
     r"storage|s3_(endpoint|region|connect_timeout_s|read_timeout_s|retries|patience_s)|audit_\w+|docs_url"
     r"|(s3_source|sql|dlt|rest|unpack|workbook|csv|privacy)_\w+|http_(?!proxy|ca_file|per_minute)\w+|datagouv_url|npm_timeout_s"
-    r"|max_record_mb|batch_rows|retyped_percent|reference_\w+"
+    r"|max_record_mb|batch_rows|retyped_percent|reference_\w+|trend_\w+|check_\w+"
 )
 """Settings that decide how a run goes: a container gets them as its worker has them. None of them is a secret."""
 PASSED = [f"SOCLE_{name.upper()}" for name in Settings.model_fields if OF_RUNS.fullmatch(name)]
