@@ -110,7 +110,9 @@ def _only_safe(text: pl.Series, made: pl.Series, first: str) -> pl.Series:
     import polars as pl
 
     low, high = (pl.lit(day).cast(made.dtype) for day in (date(1000, 1, 1), date(9999, 12, 31)))
-    safe = (pl.col("text").str.len_bytes() == len(first.encode())) & pl.col("made").is_between(low, high)
+    blanks = r"[\s+]"  # stand for a 0 to Polars: 2024- 1- 5, +2024-1-05
+    as_many = pl.col("text").str.count_matches(blanks) == len(re.findall(blanks, first))
+    safe = (pl.col("text").str.len_bytes() == len(first.encode())) & as_many & pl.col("made").is_between(low, high)
     if made.dtype != pl.Date:
         safe &= ~pl.col("text").str.contains(":60", literal=True)
     frame = pl.DataFrame({"text": text, "made": made}).with_columns(safe.alias("safe"))

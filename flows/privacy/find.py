@@ -26,14 +26,17 @@ SUSPICIOUS = "|".join(
         r"\d(?:[ .\-/\u00a0\u202f()]{0,2}\d){9}",
         r"\+\d(?:[ .()\u00a0-]{0,2}\d){7}",
         r"[12][ .]?\d\d[ .]?\d\d[ .]?2[ABab][ .]?\d{3}",
-        r"\b[A-Za-z]{2}\d\d[ \u00a0-]?[A-Za-z0-9]{4}[ \u00a0-]?[A-Za-z0-9]{4}",
-        r"(?i:naissance|\bn[ée]{1,2}(?:\(e\)|·e|\.e)?s?(?:\s+le\b|\s*:)|\bD\.?D\.?N\b)",
-        r"\b[A-Z]{2}[ -]\d{3}[ -][A-Z]{2}\b",
-        r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b",
+        r"(?-u:\b)[A-Za-z]{2}\d\d[ \u00a0-]?[A-Za-z0-9]{4}[ \u00a0-]?[A-Za-z0-9]{4}",
+        r"(?i:naissance|(?-u:\b)n[ée]{1,2}(?:\(e\)|·e|\.e)?s?(?:\s+le(?-u:\b)|\s*:)|(?-u:\b)D\.?D\.?N(?-u:\b))",
+        r"(?-u:\b)[A-Z]{2}[ -]\d{3}[ -][A-Z]{2}(?-u:\b)",
+        r"(?-u:\b)\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?-u:\b)",
         r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]+:",
     )
 )
+"""Lets through more than is found in the end. Word boundaries are those of ASCII: Unicode's make Rust's engine twenty times slower on texts
+with accents, and let through less only beside letters that no pattern begins or ends with."""
 PLAIN_NUMBER = r"^\d+$"
+NINE_DIGITS = r"^[1-9]\d{8}$"
 LENGTHS = (10, 13, 15, 16)
 """Digits that a phone, a tax number, a NIR and a card have: other cells that are one number are none of them (SIREN, SIRET)."""
 CHUNK = 50_000  # rows
@@ -64,10 +67,18 @@ class _Sample:
     frame: pl.DataFrame | None = None
     seen: int = 0
 
-    def add(self, rows: pl.DataFrame) -> None:
+    def possible(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Without those that cannot come in, as what is held is all before them."""
         import polars as pl
 
-        self.seen += rows.height
+        full = self.frame is not None and self.frame.height >= self.size
+        return rows.filter(pl.col(ORDER) < self.frame[ORDER].max()) if full and self.frame is not None else rows
+
+    def add(self, rows: pl.DataFrame, seen: int) -> None:
+        """`rows`: the possible ones of `seen` rows."""
+        import polars as pl
+
+        self.seen += seen
         if rows.is_empty():
             return
         rows = rows.bottom_k(self.size, by=ORDER)
@@ -94,15 +105,20 @@ def find(rows: pl.LazyFrame, limits: Limits | None = None, *, model: Model | Non
     long = Counter[str]()
     wanted = rows.select(*texts.values(), *(pl.col(c).is_not_null().alias(f"__filled {c}") for c in dates))
     for piece in wanted.collect_batches(chunk_size=CHUNK, maintain_order=True):
-        numbered = piece.with_columns(_order(total, piece.height))
+        numbered = _long_numbers_as_text(piece).with_columns(_order(total, piece.height))
         total += piece.height
         for column in dates:
             filled[column] += int(piece[f"__filled {column}"].sum())
+        looked = [c for c in texts if numbered[c].dtype == pl.String]
+        suspicious = numbered.lazy().select(_suspicious(c).alias(c) for c in looked).collect()
+        for column in looked:
+            if suspicious[column].any():
+                _take_suspects(numbered.filter(suspicious[column]), column, suspects[column], limits)
+            long[column] += int((numbered[column].str.len_bytes() > limits.chars).sum())
         for column in texts:
-            _take_suspects(numbered, column, suspects[column], limits)
             filled[column] += piece.height - piece[column].null_count()
-            long[column] += int((piece[column].str.len_bytes() > limits.chars).sum())
-        samples.add(numbered.select(ORDER, *(pl.col(c).str.slice(0, limits.chars) for c in texts)))
+        sampled = [pl.col(c).cast(pl.String).str.slice(0, limits.chars) for c in texts]
+        samples.add(samples.possible(numbered).select(ORDER, *sampled), piece.height)
         for held in (samples, *suspects.values()):
             if held.megabytes > HELD_MB / (1 + len(suspects) ** 0.5):
                 held.shrink()
@@ -132,7 +148,7 @@ def _order(start: int, height: int) -> pl.Expr:
 
 
 def _as_text(rows: pl.LazyFrame) -> tuple[dict[str, pl.Expr], dict[str, str], list[str]]:
-    """(column -> its values as text, column -> why it is not looked at, columns of dates)."""
+    """(column -> its values as text or integers, column -> why it is not looked at, columns of dates)."""
     import polars as pl
 
     texts, skipped, dates = dict[str, pl.Expr](), dict[str, str](), list[str]()
@@ -140,9 +156,9 @@ def _as_text(rows: pl.LazyFrame) -> tuple[dict[str, pl.Expr], dict[str, str], li
         if name.startswith("__"):
             continue
         column = pl.col(name)
-        if kind == pl.String:
+        if kind == pl.String or kind.is_integer():
             texts[name] = column
-        elif kind in (pl.Categorical, pl.Enum) or kind.is_integer():
+        elif kind in (pl.Categorical, pl.Enum):
             texts[name] = column.cast(pl.String)
         elif kind in (pl.Date, pl.Datetime):
             dates.append(name)
@@ -153,18 +169,36 @@ def _as_text(rows: pl.LazyFrame) -> tuple[dict[str, pl.Expr], dict[str, str], li
     return texts, skipped, dates
 
 
-def _take_suspects(piece: pl.DataFrame, column: str, into: _Sample, limits: Limits) -> None:
+def _long_numbers_as_text(piece: pl.DataFrame) -> pl.DataFrame:
+    """Integers of less than nine digits are no number of a person."""
+    import polars as pl
+
+    numbers = [c for c, kind in piece.schema.items() if kind.is_integer()]
+    long = [c for c in numbers if max(int(piece[c].max() or 0), -int(piece[c].min() or 0)) >= 10**8]  # type: ignore[call-overload, arg-type]
+    return piece.with_columns(pl.col(long).cast(pl.String))
+
+
+def _suspicious(column: str) -> pl.Expr:
     import polars as pl
 
     value = pl.col(column)
-    number = value.str.contains(PLAIN_NUMBER) & ~value.str.len_bytes().is_in(LENGTHS)
-    kept = value.str.contains(SUSPICIOUS) & ~number
+    kept = value.str.contains(SUSPICIOUS)
     if "phone" in hints(column):  # a spreadsheet takes the first 0 away
-        kept |= value.str.contains(r"^[1-9]\d{8}$")
-    chosen = piece.lazy().select(ORDER, column).filter(kept)
+        kept |= value.str.contains(NINE_DIGITS)
+    return kept.fill_null(False)
+
+
+def _take_suspects(suspicious: pl.DataFrame, column: str, into: _Sample, limits: Limits) -> None:
+    import polars as pl
+
+    value = pl.col(column)
+    phones = value.str.contains(NINE_DIGITS) if "phone" in hints(column) else pl.lit(False)
+    number = value.str.contains(PLAIN_NUMBER) & ~value.str.len_bytes().is_in(LENGTHS)
+    suspicious = suspicious.filter(~number | phones)
     short = value.str.len_bytes() <= limits.chars
     parts = value.str.extract_all(AROUND).list.head(SNIPPETS).list.join("\n")
-    into.add(chosen.with_columns(pl.when(short).then(value).otherwise(parts)).collect())
+    chosen = into.possible(suspicious.select(ORDER, column)).lazy()
+    into.add(chosen.with_columns(pl.when(short).then(value).otherwise(parts)).collect(), suspicious.height)
 
 
 def _counted(sample: _Sample, column: str) -> Mapping[str, int]:

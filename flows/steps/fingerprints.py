@@ -14,7 +14,7 @@ from flows.project import Column, Dataset, Model, Project, TfidfCandidate, Trans
 from flows.quality.french import lists
 from flows.quality.suites import QUALITY_REVISION, Suite
 
-INGEST_REVISION = "1"
+INGEST_REVISION = "2"
 """Raise it when reading or casting changes in a way that changes rows: every dataset is then loaded again."""
 
 Parts = dict[str, str]

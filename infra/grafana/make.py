@@ -222,7 +222,7 @@ TEAM: list[tuple[str, list[Panel]]] = [
             Panel(
                 "Contrôles non satisfaits",
                 {"{{dataset}} : {{severity}}": 'socle_dataset_checks{project="$project",result="failed"}'},
-                text="Combien de contrôles la version servie ne satisfait pas, par importance. Lesquels, et depuis quand : sa page des contrôles.",
+                text="Contrôles que la version servie ne satisfait pas, par importance. Lesquels, depuis quand : sa page des contrôles.",
             ),
             table(
                 "Conclusion des contrôles",

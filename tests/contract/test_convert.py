@@ -256,6 +256,7 @@ COLUMNS = st.sampled_from(
 @given(TEXTS, COLUMNS)
 @example(["1e400"], (column("number"), {}))
 @example(["9007199254740993"], (column("number"), {}))
+@example(["2024-01-05", "2024- 1- 5", "+2024-1-05", " 2024-1-05"], (column("date"), {}))
 def test_strict_gives_what_convert_gives_or_raises(texts, declared):
     """As a reader of CSV uses it: Polars parses with the type that strict gives, then its expression is applied."""
     own, convention = declared
@@ -292,3 +293,8 @@ def test_strict_takes_what_is_well_formed(declared, texts):
     frame = pl.read_csv("\n".join(["v,w", *(f'"{t}",w' for t in texts)]).encode(), schema={"v": kind or pl.String, "w": pl.String})
     made = frame.select(then(pl.col("v")) if then else pl.col("v")).to_series().to_list()
     assert made == convert(texts, declared)
+
+
+@pytest.mark.parametrize("text", ["2024- 1- 5", "+2024-1-05", "2024-\t1-05", " 2024-1-05"])
+def test_blanks_and_signs_are_no_digits_of_a_date(text):
+    assert convert(pl.Series(["2024-01-05", text]), column("date")) == convert(pl.Series([text, "2024-01-05"]), column("date"))[::-1]
