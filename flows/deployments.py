@@ -1,7 +1,7 @@
 """The one list of what is deployed, made from projects/.
 
-One deployment per project and flow, named `<flow>/<project>`. In a run form the project is fixed and names are choices; how and
-where a run executes is never in a form. How the list gets to a Prefect server is in flows/deploy/.
+One deployment per project and flow, named `<flow>/<project>`, and one of each flow that is about no project. In a run form the project
+is fixed and names are choices; how and where a run executes is never in a form. How the list gets to a Prefect server is in flows/deploy/.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.errors import ConfigurationError
-from flows.project import Project, Schedule
+from flows.project import Execution, Project, Schedule
 from flows.settings import Settings
 from flows.validation import Problem, check_project, project_names
 
@@ -35,6 +35,8 @@ class FlowSpec:
     """In French: what a name without a version means there."""
     on_schedule: tuple[tuple[str, Any], ...] = ()
     """Parameters of runs that a schedule starts, where they differ from what a form begins with."""
+    of_platform: Schedule | None = None
+    """When it runs, if it is about no project: it has one deployment."""
 
 
 FLOWS = {
@@ -52,7 +54,16 @@ FLOWS = {
     "maintain": FlowSpec(
         "Fait le ménage : ce que rien n'utilise plus et dont la durée de garde est passée.", at_once=1, on_schedule=(("dry_run", False),)
     ),
+    "reference_lists": FlowSpec(
+        "Relit les sources des listes de référence (communes, codes postaux, NAF…) et dit ce qui a changé.",
+        at_once=1,
+        of_platform=Schedule(cron="0 6 1 * *"),
+    ),
 }
+PLATFORM = "Plateforme"
+"""In place of a project's name, for what is about none. No project can have it: their names are in small letters."""
+WARNED = "Avertissement"
+"""Name of the state of a run that did its work, and has something to say that somebody should read."""
 LOST = "Plus aucun signe de vie de cette exécution : son processus ou sa machine s'est arrêté."
 """Message of the state of a run that is closed because nobody works on it any more."""
 FORM = {
@@ -63,6 +74,11 @@ FORM = {
     "dry_run": (
         "Montrer seulement",
         "Allumé : rien n'est supprimé, le résumé dit ce qui le serait. Éteint : c'est supprimé, sans retour possible.",
+    ),
+    "refresh": (
+        "Mettre à jour les fichiers de ce dépôt",
+        "Éteint : rien n'est écrit, le résumé dit ce qui changerait. Allumé : les fichiers sont réécrits, si l'exécution se fait "
+        "dans une copie de travail du dépôt ; il reste à relire et à valider (git).",
     ),
     "reason": ("Pourquoi", "En une phrase, pour l'historique : ce qui n'allait pas, ou qui l'a demandé. 5 caractères au moins."),
 }
@@ -87,17 +103,28 @@ def limits(settings: Settings) -> dict[str, Limit]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What one entry of the list says; `project` gives the choices of its form."""
+    """What one entry of the list says; `project` gives the choices of its form, if it is about one."""
 
     flow: str
-    project: Project
+    project: Project | None
     schedule: Schedule | None
     image: str = ""
     """Of the containers that its runs execute in, if they do."""
+    elsewhere: Execution | None = None
+    """How its runs execute, if no project says so."""
 
     @property
     def name(self) -> str:
-        return f"{self.flow}/{self.project.name}"
+        return f"{self.flow}/{self.place}"
+
+    @property
+    def place(self) -> str:
+        """Its own name on the server, and that of its queue."""
+        return self.project.name if self.project else PLATFORM
+
+    @property
+    def execution(self) -> Execution:
+        return self.project.execution if self.project else self.elsewhere or Execution()
 
     @property
     def spec(self) -> FlowSpec:
@@ -106,21 +133,25 @@ class Deployment:
     @property
     def description(self) -> str:
         p = self.project
+        if p is None:
+            return f"**{PLATFORM}** – {self.spec.purpose}\n\nConcerne tous les projets."
         return f"**{p.title}** – {self.spec.purpose}\n\n{p.ministry}, {p.owner.team} ({p.owner.email})."
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"project": self.project.name}
+        return {"project": self.project.name} if self.project else {}
 
     @property
     def choices(self) -> dict[str, list[str]]:
         """Parameter -> the values that its form offers."""
+        if self.project is None:
+            return {}
         return {"project": [self.project.name], "dataset": list(self.project.datasets), "model": list(self.project.models)}
 
     @property
     def versioned(self) -> list[str]:
         """Names whose versions the form offers."""
-        return [name for kind in self.spec.versions_of for name in getattr(self.project, kind)]
+        return [name for kind in self.spec.versions_of for name in getattr(self.project, kind)] if self.project else []
 
 
 def wanted_names(root: Path, only: str | None = None, among: list[str] | None = None) -> list[str]:
@@ -134,7 +165,8 @@ def wanted_names(root: Path, only: str | None = None, among: list[str] | None = 
 
 
 def listed(root: Path, only: str | None = None, image: str = "", among: list[str] | None = None) -> tuple[list[Deployment], list[Problem]]:
-    """The deployments of every project that loads, and the problems of those that do not. `image`: for projects that name none."""
+    """The deployments of every project that loads, and the problems of those that do not. `image`: for projects that name none.
+    Those of the platform are there with the projects, unless `only` one was asked for."""
     deployments, problems = [], []
     for name in wanted_names(root, only, among):
         project, found = check_project(root, name)
@@ -142,10 +174,19 @@ def listed(root: Path, only: str | None = None, image: str = "", among: list[str
             found = _without_image(project, image)
         problems += found
         if project is not None and not found:
-            flows = [f for f, spec in FLOWS.items() if project.models or not spec.needs_models]
+            flows = [f for f, spec in FLOWS.items() if not spec.of_platform and (project.models or not spec.needs_models)]
             image_ = project.execution.image or image
             deployments += [Deployment(flow, project, project.schedules.get(flow), image_) for flow in flows]  # type: ignore[call-overload]
-    return deployments, problems
+    return deployments if only else deployments + _of_platform(deployments), problems
+
+
+def _of_platform(others: list[Deployment]) -> list[Deployment]:
+    """They execute where there is a worker for sure: as processes, unless every project has containers."""
+    like = next((d for d in others if d.execution.on == "process"), others[0] if others else None)
+    if like is None:
+        return []
+    execution = like.execution.model_copy(update={"max_runs": 1})
+    return [Deployment(flow, None, spec.of_platform, like.image, execution) for flow, spec in FLOWS.items() if spec.of_platform]
 
 
 def _without_image(project: Project, image: str) -> list[Problem]:
@@ -157,8 +198,9 @@ def _without_image(project: Project, image: str) -> list[Problem]:
 
 
 def broken(root: Path, found: list[Deployment], only: str | None = None, among: list[str] | None = None) -> set[str]:
-    """Names of the projects that were asked for and do not load."""
-    return set(wanted_names(root, only, among)) - {d.project.name for d in found}
+    """Names of the projects that were asked for and do not load; the platform's with them if none does: what it has shall stay, too."""
+    wanted = set(wanted_names(root, only, among))
+    return (wanted | {PLATFORM} if wanted and not only else wanted) - {d.place for d in found}
 
 
 def describe_form(deployment: Deployment, properties: dict[str, Any], known: dict[str, str]) -> None:

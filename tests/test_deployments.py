@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ import pytest
 from flows.cli.run import PARAMETERS, FlowName
 from flows.deploy.plan import desired, form
 from flows.deploy.prefect_yaml import render
-from flows.deployments import FLOWS, FORM, Deployment, broken, listed
+from flows.deployments import FLOWS, FORM, PLATFORM, Deployment, broken, listed
 from flows.errors import ConfigurationError
+from flows.project.base import NAME
 from flows.settings import load_settings
 from flows.validation import load_project, project_names
 from tests.conftest import REPOSITORY, write_project
@@ -78,7 +81,8 @@ def test_a_broken_project_does_not_hide_the_others(root: Path) -> None:
     wrong.mkdir()
     (wrong / "project.yaml").write_text("title: [", encoding="utf-8")
     deployments, problems = listed(root)
-    assert {d.project.name for d in deployments} == {"essai"}
+    assert {d.place for d in deployments} == {"essai", PLATFORM}
+    assert broken(root, deployments) == {"casse"}
     assert [p.file.as_posix() for p in problems] == ["projects/casse/project.yaml"]
 
 
@@ -86,7 +90,7 @@ def test_a_project_without_models_has_no_finetune(root: Path, edit) -> None:
     path = root / "projects" / "essai" / "project.yaml"
     path.write_text(path.read_text(encoding="utf-8").split("models:")[0], encoding="utf-8")
     deployments, _ = listed(root)
-    assert [d.flow for d in deployments] == ["pipeline", "ingest", "check", "replay", "rollback", "maintain"]
+    assert [d.flow for d in deployments] == ["pipeline", "ingest", "check", "replay", "rollback", "maintain", "reference_lists"]
 
 
 def test_a_server_has_the_projects_that_its_settings_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,9 +99,37 @@ def test_a_server_has_the_projects_that_its_settings_name(root: Path, monkeypatc
     monkeypatch.setenv("SOCLE_PROJECTS", " autre , parti,")
     among = load_settings().deployed
     found, problems = listed(root, among=among)
-    assert {d.project.name for d in found} == {"autre"}
+    assert {d.place for d in found} == {"autre", PLATFORM}
     assert [p.message for p in problems] == ["there is no project 'parti'"]
     assert broken(root, found, among=among) == {"parti"}, "what it has stays until the settings no longer name it"
-    assert {d.project.name for d in listed(root, "autre", among=among)[0]} == {"autre"}
+    assert {d.place for d in listed(root, "autre", among=among)[0]} == {"autre"}
     with pytest.raises(ConfigurationError, match="this server does not have the project 'essai'"):
         listed(root, "essai", among=among)
+
+
+def test_what_is_about_no_project_is_deployed_once(root: Path, edit) -> None:
+    write_project(root, "autre")
+    (found,) = [d for d in listed(root)[0] if d.project is None]
+    said = desired(found)
+    assert found.name == "reference_lists/Plateforme" and not re.fullmatch(NAME, found.place), "no project can have its place"
+    assert (said["work_pool_name"], said["parameters"], said["schedule"]) == ("socle", {}, ("0 6 1 * *", "Europe/Paris", {}))
+    assert set(said["parameter_openapi_schema"]["properties"]) == {"refresh"} and "tous les projets" in said["description"]
+    edit("title: Demandes\n", "title: Demandes\nexecution: {on: docker, image: a/b, max_runs: 9}\n")
+    assert desired(listed(root)[0][-1])["work_pool_name"] == "socle", "a project of processes is left, and so a worker for them"
+
+
+def test_where_all_projects_have_containers_the_platform_has_them_too(root: Path, edit) -> None:
+    edit("title: Demandes\n", "title: Demandes\nexecution: {on: docker, image: a/b, max_runs: 9, gpus: 1}\n")
+    found = listed(root)[0][-1]
+    said = desired(found)
+    assert (said["work_pool_name"], said["job_variables"]["image"], found.execution.max_runs) == ("socle-docker", "a/b", 1)
+    assert said["job_variables"]["device_requests"] == []
+
+
+def test_what_the_platform_has_stays_while_no_project_loads_and_goes_with_the_last(root: Path) -> None:
+    (root / "projects" / "essai" / "project.yaml").write_text("title: [", encoding="utf-8")
+    found, _ = listed(root)
+    assert found == [] and broken(root, found) == {"essai", PLATFORM}
+    assert broken(root, found, "essai") == {"essai"}, "one project is asked for"
+    shutil.rmtree(root / "projects" / "essai")
+    assert listed(root) == ([], []) and broken(root, []) == set()

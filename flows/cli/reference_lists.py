@@ -59,17 +59,15 @@ def _refresh(names: list[str], json: bool) -> None:
     if json:
         kept = [{"name": one.name, "error": one.error.message, "where": one.error.where} for one in stayed]
         display.as_json({"changes": [vars(change) for change in changes], "stayed": kept})
-    elif any(change.added or change.removed for change in changes):
+    elif not all(change.nothing for change in changes):
         typer.echo("Next: look at git diff, run the tests, and commit the lists with their manifest.")
     if stayed:
         raise typer.Exit(max(one.error.exit_code for one in stayed))
 
 
 def _told(change: Change) -> None:
-    typer.echo(
-        f"{change.name}: {change.after} rows, {change.before} before" + ("" if change.added or change.removed else "; the same codes")
-    )
-    for what, codes in (("new", change.added), ("gone", change.removed)):
+    typer.echo(f"{change.name}: {change.after} rows, {change.before} before" + ("; the same codes" if change.nothing else ""))
+    for what, codes in (("new", change.added), ("gone", change.removed), ("changed", change.altered)):
         if codes:
             rest = f" and {len(codes) - SHOWN} more" if len(codes) > SHOWN else ""
             typer.echo(f"  {what}: {', '.join(codes[:SHOWN])}{rest}")

@@ -80,7 +80,7 @@ async def _put(client: PrefectClient, flow_id: Any, change: Change, deployment: 
         options = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy(collision), grace_period_seconds=start_s)
     await client.create_deployment(
         flow_id,
-        name=deployment.project.name,
+        name=deployment.place,
         concurrency_limit=limit,
         concurrency_options=options,
         schedules=_schedules(change, deployment),

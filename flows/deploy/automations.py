@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.deploy import pools
 from flows.deploy.plan import Kind, pages
-from flows.deployments import FLOWS, LOST
+from flows.deployments import FLOWS, LOST, WARNED
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ TAG = "socle"
 BLOCK = "socle-notifier"
 RUN = "prefect.flow-run."
 NOT_CANCELLED = "Annulation constatée : son processus ou sa machine ne répond plus."
-ENDED = [RUN + name for name in ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled")]
+ENDED = [RUN + name for name in ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", WARNED)]
 WAITS_AGAIN = [RUN + name for name in ("Scheduled", "AwaitingRetry", "AwaitingConcurrencySlot", "Late", "Paused", "Suspended")]
 ALIVE = [RUN + "heartbeat", RUN + "Pending"]
 """Each of these promises another one, or an end. `Running` is not among them: the first heartbeat comes with it, in either order,

@@ -70,13 +70,13 @@ async def some_at_once(work: Callable[[Any], Awaitable[None]], items: Iterable[A
 
 def _wanted(changes: list[Change]) -> dict[tuple[str, str], int]:
     """(project, how it executes) -> runs at the same time."""
-    projects = [c.deployment.project for c in changes if c.deployment]
-    return {(p.name, p.execution.on): p.execution.max_runs for p in projects}
+    deployments = [c.deployment for c in changes if c.deployment]
+    return {(d.place, d.execution.on): d.execution.max_runs for d in deployments}
 
 
 def _images(changes: list[Change], on: str) -> list[str]:
     """Of the deployments of a pool, as they will be and as they are: the server checks both while they change."""
-    wanted = {c.deployment.image for c in changes if c.deployment and c.deployment.project.execution.on == on}
+    wanted = {c.deployment.image for c in changes if c.deployment and c.deployment.execution.on == on}
     there = [c.present.job_variables or {} for c in changes if c.present and c.present.work_pool_name == pools.POOLS[on]]
     return sorted(wanted | {str(variables["image"]) for variables in there if "image" in variables})
 

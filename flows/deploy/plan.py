@@ -80,17 +80,17 @@ async def pages(read: Any, **filters: Any) -> AsyncIterator[Any]:
 def desired(deployment: Deployment, present: DeploymentResponse | None = None) -> dict[str, Any]:
     """What the server should say of a deployment, in the words of its API. Two things are the server's own business: whether a
     schedule is paused, and which versions a form offers (`present` has those that runs found)."""
-    spec, schedule, execution = deployment.spec, deployment.schedule, deployment.project.execution
+    spec, schedule, execution = deployment.spec, deployment.schedule, deployment.execution
     return {
         "version": __version__,
         "description": deployment.description,
-        "tags": [deployment.project.name],
+        "tags": [deployment.place],
         "parameters": deployment.parameters,
         "parameter_openapi_schema": form(deployment, _known(present)),
         "enforce_parameter_schema": True,
         "entrypoint": f"flows.{deployment.flow}.{deployment.flow}",
         "work_pool_name": pools.POOLS[execution.on],
-        "work_queue_name": deployment.project.name,
+        "work_queue_name": deployment.place,
         "job_variables": pools.job_variables(execution, deployment.image, spec.trains),
         "concurrency": (spec.at_once, spec.collision, START_S) if spec.at_once else None,
         "schedule": (schedule.cron, schedule.timezone, dict(spec.on_schedule)) if schedule else None,

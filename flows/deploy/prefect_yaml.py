@@ -42,7 +42,7 @@ def write(root: Path, wanted: list[Deployment]) -> Path:
 def _entry(deployment: Deployment) -> dict[str, Any]:
     fields = desired(deployment)
     entry = {key: fields[key] for key in ("version", "description", "tags", "parameters", "enforce_parameter_schema", "entrypoint")}
-    entry = {"name": deployment.project.name, **entry}
+    entry = {"name": deployment.place, **entry}
     entry["work_pool"] = {
         "name": fields["work_pool_name"],
         "work_queue_name": fields["work_queue_name"],

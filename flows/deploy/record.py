@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from flows.deploy.plan import Change
+from flows.deployments import PLATFORM
 from flows.errors import SocleError
 from flows.lake import Lake
 from flows.settings import Settings
@@ -21,7 +22,7 @@ def record(changes: list[Change], settings: Settings) -> dict[str, str]:
     """
     details: dict[str, dict[str, str]] = {}
     for change in changes:
-        if change.kind in RECORDED:
+        if change.kind in RECORDED and change.project != PLATFORM:  # that has no bucket, and so no trail
             flow = change.name.partition("/")[0] + (f" ({', '.join(change.fields)})" if change.fields else "")
             kinds = details.setdefault(change.project, {})
             kinds[change.kind] = f"{kinds[change.kind]}, {flow}" if change.kind in kinds else flow

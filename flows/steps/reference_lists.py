@@ -1,14 +1,17 @@
-"""Brings the reference lists of French checks up to date: fetches their sources again, and writes what is plausible."""
+"""Brings the reference lists of French checks up to date: fetches their sources again, and writes what is plausible; or only says what that
+would change."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flows.errors import ConfigurationError, SocleError
 from flows.quality.french import lists
@@ -28,6 +31,56 @@ class Stayed:
 
     name: str
     error: SocleError
+
+
+Obstacle = Literal["no checkout", "read only"]
+
+
+@dataclass(frozen=True)
+class Review:
+    """What became of every list, or would; `entries` is the manifest as it was before."""
+
+    entries: dict[str, dict[str, Any]]
+    outcomes: list[Change | Stayed]
+    wanted: bool
+    """Whether somebody asked for the files to be rewritten."""
+    obstacle: Obstacle | None
+    """Why they could not be, if somebody asked."""
+
+    @property
+    def written(self) -> bool:
+        return self.wanted and self.obstacle is None
+
+    @property
+    def changes(self) -> list[Change]:
+        return [one for one in self.outcomes if not isinstance(one, Stayed)]
+
+    @property
+    def stayed(self) -> list[Stayed]:
+        return [one for one in self.outcomes if isinstance(one, Stayed)]
+
+
+def review(settings: Settings, write: bool, folder: Path = lists.FOLDER) -> Review:
+    """Fetch all sources again. With `write`, rewrite the files where that is a change that somebody can look at and commit; otherwise
+    the same work is done on a copy of them, so that what is said here is what a refresh would do."""
+    entries, obstacle = lists.manifest(folder), obstacle_to_writing(folder) if write else None
+    if write and obstacle is None:
+        return Review(entries, list(refresh([], settings, folder)), write, obstacle)
+    with tempfile.TemporaryDirectory(prefix="socle-lists-copy-") as place:
+        copy = Path(shutil.copytree(folder, Path(place) / folder.name))
+        outcomes = list(refresh([], settings, copy))
+        for one in outcomes:
+            if isinstance(one, Stayed):  # the copy is gone when somebody reads this
+                one.error.where = one.error.where.replace(str(copy), str(folder))
+    return Review(entries, outcomes, write, obstacle)
+
+
+def obstacle_to_writing(folder: Path) -> Obstacle | None:
+    """A package that is installed, or an image, has no history: what is written there is seen by nobody and goes with it."""
+    if not any((parent / ".git").exists() for parent in folder.resolve().parents):
+        return "no checkout"
+    there = [folder, *folder.glob("*.csv"), folder / lists.MANIFEST]
+    return None if all(os.access(path, os.W_OK) for path in there) else "read only"
 
 
 def refresh(names: list[str], settings: Settings, folder: Path = lists.FOLDER) -> Iterator[Change | Stayed]:

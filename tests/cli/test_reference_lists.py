@@ -40,8 +40,13 @@ def test_a_refresh_says_what_changed(socle, source: Path) -> None:
     done = socle("reference-lists", "--refresh")
     assert done.code == 0 and "departments: 4 rows, 0 before" in done.out and "new: 01, 02, 20, 2A" in done.out and "git diff" in done.out
     again = socle("reference-lists", "--refresh", "--json").json
-    assert again == {"changes": [{"name": "departments", "before": 4, "after": 4, "added": [], "removed": []}], "stayed": []}
+    assert again == {"changes": [{"name": "departments", "before": 4, "after": 4, "added": [], "removed": [], "altered": []}], "stayed": []}
     assert "the same codes" in socle("reference-lists", "--refresh", "departments").out
+    source.write_text(
+        json.dumps([{"code": code, "zone": "com" if code == "02" else "metro"} for code in ("01", "02", "2A")]), encoding="utf-8"
+    )
+    done = socle("reference-lists", "--refresh")
+    assert "changed: 02" in done.out and "the same codes" not in done.out and "git diff" in done.out
 
 
 def test_a_refresh_that_is_refused_ends_with_1(socle, source: Path) -> None:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.services
 
 START_S, LIMIT_S = 180, 120
 FLOWS = ["pipeline", "ingest", "check", "finetune", "replay", "rollback", "maintain"]
+PLATFORM = "reference_lists/Plateforme"
 Api = Callable[..., Any]
 Deploy = Callable[..., dict[str, Any]]
 
@@ -84,7 +85,7 @@ def one(api: Api, name: str) -> dict[str, Any]:
 
 
 def test_a_dry_run_shows_the_plan_and_a_second_deploy_changes_nothing(api: Api, deploy: Deploy) -> None:
-    wanted = [f"{flow}/essai" for flow in FLOWS]
+    wanted = [*(f"{flow}/essai" for flow in FLOWS), PLATFORM]
     assert deploy("--dry-run")["added"] == wanted
     assert names(api) == []
     assert deploy()["added"] == wanted
@@ -123,7 +124,7 @@ def test_what_has_no_project_any_more_is_removed_with_its_queue(api: Api, deploy
     shutil.rmtree(root / "projects" / "passager")
     assert deploy("essai")["removed"] == [], "one project is asked for: the others are left alone"
     assert sorted(deploy()["removed"]) == sorted(f"{flow}/passager" for flow in FLOWS)
-    assert names(api) == sorted(f"{flow}/essai" for flow in FLOWS)
+    assert names(api) == sorted([*(f"{flow}/essai" for flow in FLOWS), PLATFORM])
     assert "passager" not in {q["name"] for q in api("work_pools/socle/queues/filter", {})}
 
 
@@ -140,8 +141,22 @@ def test_a_project_that_does_not_load_is_said_and_what_it_had_stays(api: Api, de
     done = deploy(code=2)
     assert "projects/autre/project.yaml" in done["problems"][0]
     assert sorted(done["kept"]) == sorted(f"{flow}/autre" for flow in FLOWS)
-    assert len(done["unchanged"]) == len(FLOWS) and done["removed"] == []
-    assert len(names(api)) == 2 * len(FLOWS)
+    assert len(done["unchanged"]) == len(FLOWS) + 1 and done["removed"] == []
+    assert len(names(api)) == 2 * len(FLOWS) + 1
+
+
+def test_what_is_about_no_project_is_there_once_and_stays_while_no_project_loads(api: Api, deploy: Deploy, root: Path) -> None:
+    write_project(root, "autre")
+    assert PLATFORM not in deploy("essai")["added"], "one project is asked for"
+    assert PLATFORM in deploy()["added"]
+    there = one(api, PLATFORM)
+    assert [(s["schedule"]["cron"], s["active"]) for s in there["schedules"]] == [("0 6 1 * *", True)]
+    assert (there["parameters"], there["global_concurrency_limit"]["limit"]) == ({}, 1)
+    assert "Plateforme" in {q["name"] for q in api("work_pools/socle/queues/filter", {})}
+    for name in ("essai", "autre"):
+        (root / "projects" / name / "project.yaml").write_text("title: [", encoding="utf-8")
+    done = deploy(code=2)
+    assert PLATFORM in done["kept"] and done["removed"] == [] and PLATFORM in names(api)
 
 
 def test_a_paused_schedule_stays_paused_and_those_added_by_hand_stay(api: Api, deploy: Deploy, root: Path, edit) -> None:

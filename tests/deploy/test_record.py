@@ -24,6 +24,7 @@ CHANGES = [
     Change("unchanged", "pipeline/calme"),
     Change("kept", "pipeline/abime"),
     Change("added", "pipeline/nouveau"),
+    Change("added", "reference_lists/Plateforme"),
 ]
 
 

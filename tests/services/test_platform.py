@@ -19,7 +19,7 @@ pytestmark = pytest.mark.services
 
 def test_every_valid_project_is_deployed_and_the_broken_one_is_not(platform: Platform) -> None:
     names = {d["name"] for d in platform.api("deployments/filter", {})}
-    assert names == {"essai", "lent"}
+    assert names == {"essai", "lent", "Plateforme"}
     found = platform.api("deployments/name/finetune/essai")["parameter_openapi_schema"]["properties"]
     assert found["project"]["enum"] == ["essai"]
     assert found["model"]["title"] == "Modèle"

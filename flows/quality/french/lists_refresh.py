@@ -38,6 +38,12 @@ class Change:
     after: int
     added: list[str]
     removed: list[str]
+    altered: list[str]
+    """Codes that stay, of which something else is said now: a commune that is a part of another, a postal code with one commune more."""
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.added or self.removed or self.altered)
 
 
 def build(name: str, files: list[Path]) -> pl.DataFrame:
@@ -80,7 +86,16 @@ def write(name: str, rows: pl.DataFrame, entry: dict[str, Any], shrink_percent: 
     (folder / lists.MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
     lists.forget()
     before, after = set(old[old.columns[0]]), set(rows[rows.columns[0]])
-    return Change(name, old.height, rows.height, sorted(after - before), sorted(before - after))
+    altered = sorted(before & after & _different(old, rows))
+    return Change(name, old.height, rows.height, sorted(after - before), sorted(before - after), altered)
+
+
+def _different(old: pl.DataFrame, new: pl.DataFrame) -> set[str]:
+    """Codes with a row in one of the two that the other does not have."""
+    if old.columns != new.columns:
+        return set(new[new.columns[0]])
+    only = [a.join(b, on=a.columns, how="anti", nulls_equal=True) for a, b in ((old, new), (new, old))]
+    return {code for rows in only for code in rows[rows.columns[0]]}
 
 
 def _names(files: list[Path]) -> str:
