@@ -47,7 +47,7 @@ def sentence(review: Review) -> str:
 
 def text(review: Review) -> str:
     rows = [_row(review, one) for one in review.outcomes]
-    head = ["| Liste | Relevée | État | Source | Licence | Lignes | Ce qui change |", "|---|---|---|---|---|---|---|"]
+    head = ["| Liste | Relevée | Données de | Source | Licence | Lignes | Ce qui change |", "|---|---|---|---|---|---|---|"]
     lines = [f"# {title(review)}", sentence(review), "\n".join([*head, *rows])]
     lines += [_details(change) for change in review.changes if not change.nothing]
     lines += [_failure(one) for one in review.stayed]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.quality.french import lists
 from tests.conftest import write_project
 from tests.platform import Platform, running, stop
 
@@ -24,6 +25,14 @@ def test_every_valid_project_is_deployed_and_the_broken_one_is_not(platform: Pla
     assert found["project"]["enum"] == ["essai"]
     assert found["model"]["title"] == "Modèle"
     assert found["model"]["anyOf"] == [{"type": "string", "enum": ["theme"]}, {"type": "null"}]
+
+
+def test_a_flow_that_is_about_no_project_runs_on_the_worker(platform: Platform) -> None:
+    """Whether the sources can be reached from here or not: what could not be read is a warning."""
+    run = platform.wait(platform.trigger("reference_lists/Plateforme", {}))
+    assert run["state_type"] == "COMPLETED" and run["state_name"] in ("Completed", "Avertissement"), run["state"]
+    (shown, *_) = platform.artifacts("listes-de-reference")
+    assert all(f"`{name}`" in shown["data"] for name in lists.manifest()) and "Licence Ouverte" in shown["data"]
 
 
 def test_schedules_become_scheduled_runs(platform: Platform) -> None:
