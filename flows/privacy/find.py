@@ -39,7 +39,8 @@ PLAIN_NUMBER = r"^\d+$"
 NINE_DIGITS = r"^[1-9]\d{8}$"
 LENGTHS = (10, 13, 15, 16)
 """Digits that a phone, a tax number, a NIR and a card have: other cells that are one number are none of them (SIREN, SIRET)."""
-CHUNK = 50_000  # rows
+PIECE_MB = 64  # that are looked at together, as far as the first rows tell
+PEEK = 1_000  # rows
 AROUND = r"(?s).{0,80}(?:" + SUSPICIOUS + r")[\w.-]{0,40}"
 SNIPPETS = 50  # of one long cell
 HELD_MB = 256  # that samples may hold before they are made smaller
@@ -104,7 +105,7 @@ def find(rows: pl.LazyFrame, limits: Limits | None = None, *, model: Model | Non
     total, filled, samples, suspects = 0, Counter[str](), _Sample(limits.rows), {c: _Sample(limits.values) for c in texts}
     long = Counter[str]()
     wanted = rows.select(*texts.values(), *(pl.col(c).is_not_null().alias(f"__filled {c}") for c in dates))
-    for piece in wanted.collect_batches(chunk_size=CHUNK, maintain_order=True):
+    for piece in wanted.collect_batches(chunk_size=_rows_of_a_piece(wanted), maintain_order=True):
         numbered = _long_numbers_as_text(piece).with_columns(_order(total, piece.height))
         total += piece.height
         for column in dates:
@@ -113,7 +114,7 @@ def find(rows: pl.LazyFrame, limits: Limits | None = None, *, model: Model | Non
         suspicious = numbered.lazy().select(_suspicious(c).alias(c) for c in looked).collect()
         for column in looked:
             if suspicious[column].any():
-                _take_suspects(numbered.filter(suspicious[column]), column, suspects[column], limits)
+                _take_suspects(numbered.select(ORDER, column).filter(suspicious[column]), column, suspects[column], limits)
             long[column] += int((numbered[column].str.len_bytes() > limits.chars).sum())
         for column in texts:
             filled[column] += piece.height - piece[column].null_count()
@@ -138,6 +139,11 @@ def find(rows: pl.LazyFrame, limits: Limits | None = None, *, model: Model | Non
         model=model_name if model is not None else "",
         model_rows=used,
     )
+
+
+def _rows_of_a_piece(rows: pl.LazyFrame) -> int:
+    first = rows.head(PEEK).collect(engine="streaming")
+    return int(min(200_000, max(PEEK, PIECE_MB * first.height / max(first.estimated_size("mb"), 1e-6))))
 
 
 def _order(start: int, height: int) -> pl.Expr:
