@@ -136,7 +136,7 @@ def _void(kind: str, implementation: Any, arguments: dict[str, Any]) -> Iterator
 
 
 def _regexes(arguments: dict[str, Any]) -> Iterator[Answer]:
-    """Those that Python cannot read are wrong; those that Polars cannot run are evaluated by pandas."""
+    """Those that Python cannot read are wrong; those that Polars cannot run are looked for by Python."""
     listed = arguments.get("regex_list")
     each = [
         ("regex", None, arguments.get("regex")),
@@ -148,7 +148,7 @@ def _regexes(arguments: dict[str, Any]) -> Iterator[Answer]:
         try:
             re.compile(regex)
             if reason := _pandas_only(regex):
-                why = f"{name} has {reason}, which Polars cannot run: it is evaluated by pandas, more slowly"
+                why = f"{name} has {reason}, which Polars cannot run: Python looks for it in each distinct text, more slowly"
                 yield Answer(name, why, note=True, index=index)
         except re.error as error:
             yield Answer(name, f"{name} is no regular expression: {error}", index=index)
