@@ -21,6 +21,7 @@ ROUNDS = 3
 SLOW = ("Great Expectations on Spark", "pointblank on Polars", "pandera on Polars", "Great Expectations on pandas")
 """Not tried beyond this many rows: they would take all memory."""
 LIMIT = 10_000_000
+TEXTS = 200_000
 
 
 def main() -> None:
@@ -32,6 +33,8 @@ def main() -> None:
                 print(f"   -- {rows:,} rows, {size} expectations")
                 _compare([n for n in validators.VALIDATORS if rows <= LIMIT or n not in SLOW], file, size)
             file.unlink()
+        print(f"   -- {TEXTS:,} texts of 2,000 characters, {len(validators.WIDE)} expectations")
+        _compare(list(validators.VALIDATORS), tables.write_texts(Path(folder, "textes.parquet"), TEXTS), len(validators.WIDE))
 
 
 def _compare(names: list[str], file: Path, size: int) -> None:

@@ -93,6 +93,22 @@ def write_parquet(path: Path, rows: int) -> Path:
     return path
 
 
+def write_texts(path: Path, rows: int) -> Path:
+    """Texts of 2,000 characters, no two alike."""
+    import numpy as np
+    import polars as pl
+
+    generator = np.random.default_rng(2)
+    words = np.array(
+        ["salarié", "employeur", "congé", "accord", "durée", "travail", "contrat", "sécurité", "l'article", "de", "la", "prévu"]
+    )
+    made = [" ".join(words[generator.integers(0, len(words), 300)]) for _ in range(2_000)]
+    texts = pl.Series(made).gather(generator.integers(0, len(made), rows))
+    frame = pl.DataFrame({"id": np.arange(rows), "texte": texts}).with_columns(pl.format("Sous {} jours, {}", "id", "texte").alias("texte"))
+    frame.write_parquet(path, row_group_size=122_880)
+    return path
+
+
 def write_csv(path: Path, rows: int = ROWS, *, french: bool = False, every_wrong: int = 0) -> Path:
     """`french`: cp1252, semicolons, decimal commas. `every_wrong`: one row in so many has a text where its amount should be."""
     import polars as pl
