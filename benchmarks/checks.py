@@ -5,16 +5,13 @@ SOCLE_BENCH_ROWS: numbers of rows, in millions (1,10 if it is not set); 100 take
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks import tables, validators
-from benchmarks.measure import Sample, show
+from benchmarks.measure import Sample, in_its_own_process, show
 
 REFERENCE = "Polars by hand"
 ROUNDS = 3
@@ -43,7 +40,7 @@ def _compare(names: list[str], file: Path, size: int) -> None:
     missing: set[str] = set()
     for number in range(ROUNDS):
         for name in names if number % 2 else reversed(names):
-            found = None if name in missing else _run(name, file, size)
+            found = None if name in missing else in_its_own_process(name, "benchmarks.validators", name, str(file), str(size))
             if found is None:
                 missing.add(name)
                 continue
@@ -51,16 +48,3 @@ def _compare(names: list[str], file: Path, size: int) -> None:
             peaks.setdefault(name, []).append(found["peak_mb"])
     show({n: samples[n] for n in names if n in samples}, REFERENCE)
     print("   peak memory, MB: " + ", ".join(f"{n} {statistics.median(peaks[n]):.0f}" for n in names if n in peaks))
-
-
-def _run(name: str, file: Path, size: int) -> dict[str, float] | None:
-    """None if a library that it needs is not installed."""
-    command = [sys.executable, "-m", "benchmarks.validators", name, str(file), str(size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-        return found
-    if "ModuleNotFoundError" in done.stderr:
-        print(f"   {name}: {done.stderr.strip().splitlines()[-1]}")
-        return None
-    raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")

@@ -7,16 +7,13 @@ Goals: 1.2x of Polars then Delta; a third of dlt; a cp1252 file with decimal com
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks import loaders, tables
-from benchmarks.measure import Sample, show
+from benchmarks.measure import Sample, in_its_own_process, show
 
 ROUNDS = 3
 FRENCH = "socle, cp1252 and decimal commas"
@@ -45,12 +42,4 @@ def main() -> None:
 def run(loader: str, file: Path) -> dict[str, float] | None:
     """None if a library that it needs is not installed."""
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        command = [sys.executable, "-m", "benchmarks.loaders", loader, str(file), folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-        return found
-    if "ModuleNotFoundError" in done.stderr:
-        print(f"   {loader}: {done.stderr.strip().splitlines()[-1]}")
-        return None
-    raise SystemExit(f"{loader} failed:\n{done.stderr[-2000:]}")
+        return in_its_own_process(loader, "benchmarks.loaders", loader, str(file), folder)

@@ -5,8 +5,11 @@ CPU seconds (children included) are shown beside wall seconds: on a shared machi
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -43,3 +46,15 @@ def show(samples: dict[str, list[Sample]], reference: str, units: float = 1.0, w
 
 def _cpu() -> float:
     return sum(os.times()[:4])
+
+
+def in_its_own_process(name: str, module: str, *arguments: str) -> dict[str, float] | None:
+    """What `python -m module` prints on its last line, as JSON. None if a library that it needs is not installed."""
+    done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+        return found
+    if "ModuleNotFoundError" in done.stderr:
+        print(f"   {name}: {done.stderr.strip().splitlines()[-1]}")
+        return None
+    raise SystemExit(f"{name} failed:\n{done.stderr[-2000:]}")

@@ -5,9 +5,7 @@ What each checks is a pure function of codes*.py, which has its source; here are
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
-from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal
 
 import polars as pl
@@ -16,9 +14,9 @@ from great_expectations.expectations.expectation import ColumnMapExpectation, Co
 
 from flows.errors import ConfigurationError
 from flows.quality.french import codes, codes_contact, codes_date, codes_iban, codes_listed
+from flows.quality.french.arguments import Check, arguments_of
 from flows.quality.gx_polars.custom import column_condition, pair_condition
 
-Check = Callable[..., pl.Expr]
 Nomenclature = Literal["rev2", "2025"]
 
 
@@ -207,11 +205,8 @@ CHECKS: dict[Any, Check] = {
 
 def _register() -> None:
     for expectation, check in CHECKS.items():
-        arguments = tuple(p.name for p in signature(check).parameters.values() if p.kind is Parameter.KEYWORD_ONLY)
-        expectation.success_keys = (*arguments, "mostly")
-        expectation.args_keys = (*(k for k in expectation.domain_keys if k.startswith("column")), *arguments)
         condition = pair_condition if issubclass(expectation, ColumnPairMapExpectation) else column_condition
-        condition(expectation.map_metric, _on_texts(check), arguments, accepts=_must_be_text)
+        condition(expectation.map_metric, _on_texts(check), arguments_of(expectation, check), accepts=_must_be_text)
 
 
 def _on_texts(check: Check) -> Check:

@@ -5,18 +5,15 @@ What each checks is a pure function of texts.py, names.py, places.py, near_dupli
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from inspect import Parameter, signature
 from typing import Any, ClassVar, Literal
 
-import polars as pl
 from great_expectations.compatibility import pydantic
 from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation
 
 from flows.quality.french import leakage, names, near_duplicates, places, texts
+from flows.quality.french.arguments import Check, arguments_of
 from flows.quality.gx_polars.custom import column_condition, columns_condition, pair_condition
 
-Check = Callable[..., pl.Expr]
 Zone: Any = Literal[tuple(places.ZONES)]
 IgnoredPairs = Literal["both_values_are_missing", "either_value_is_missing", "neither"]
 IgnoredRows = Literal["all_values_are_missing", "any_value_is_missing", "never"]
@@ -132,23 +129,13 @@ PAIRS: dict[Any, Check] = {
 
 def _register() -> None:
     for expectation, check in COLUMNS.items():
-        column_condition(expectation.map_metric, check, _arguments(expectation, check))
+        column_condition(expectation.map_metric, check, arguments_of(expectation, check))
     for expectation, check in PAIRS.items():
-        pair_condition(expectation.map_metric, check, _arguments(expectation, check))
+        pair_condition(expectation.map_metric, check, arguments_of(expectation, check))
     near, leaked = ExpectColumnValuesToNotBeNearDuplicates, ExpectMulticolumnValuesToNotBeLeaked
     apart, kept = near_duplicates.is_not_near_duplicate, leakage.is_not_leaked
-    column_condition(near.map_metric, apart, _arguments(near, apart), across_rows=True)
-    columns_condition(leaked.map_metric, kept, _arguments(leaked, kept), across_rows=True)
-
-
-def _arguments(expectation: Any, check: Check) -> tuple[str, ...]:
-    """Names of the arguments, which the expectation is told."""
-    arguments = tuple(p.name for p in signature(check).parameters.values() if p.kind is Parameter.KEYWORD_ONLY)
-    columns = tuple(k for k in expectation.domain_keys if k.startswith("column"))
-    if not issubclass(expectation, ColumnMapExpectation):
-        expectation.domain_keys = tuple(dict.fromkeys((*expectation.domain_keys, "ignore_row_if")))
-    expectation.success_keys, expectation.args_keys = (*arguments, "mostly"), (*columns, *arguments)
-    return arguments
+    column_condition(near.map_metric, apart, arguments_of(near, apart), across_rows=True)
+    columns_condition(leaked.map_metric, kept, arguments_of(leaked, kept), across_rows=True)
 
 
 _register()
