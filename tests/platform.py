@@ -67,13 +67,24 @@ class Platform:
             time.sleep(0.2)
 
     def cancel(self, *run_ids: str) -> None:
+        """As the UI does: what waits is cancelled at once, and the process of what starts or runs is ended by the worker."""
         for run in run_ids:
-            self.api(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+            self.api(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
+        for run in run_ids:
+            assert self.wait(run)["state_type"] == "CANCELLED"
 
     def runs(self) -> list[psutil.Process]:
         """The processes of the runs that are going on: the children of the warm process."""
         (warm,) = (p for p in psutil.Process(self.process.pid).children() if "flows.worker.warm" in p.cmdline())
         return list(warm.children())
+
+    def only_run(self) -> psutil.Process:
+        """The process of the one run that goes on, once those of runs that have just ended are gone."""
+        deadline = time.monotonic() + STOP_S
+        while len(runs := self.runs()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        (run,) = runs
+        return run
 
     def artifacts(self, key: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api("artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"})

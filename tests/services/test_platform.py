@@ -181,16 +181,15 @@ def test_runs_of_one_project_do_not_keep_another_waiting(platform: Platform, wai
 def test_a_run_is_cancelled_with_its_process(platform: Platform, waiting: Path) -> None:
     run = platform.trigger("ingest/lent", {"project": "lent"})
     platform.wait_running(run)
-    (process,) = platform.runs()
-    platform.api(f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
-    assert platform.wait(run)["state_type"] == "CANCELLED"
+    process = platform.only_run()
+    platform.cancel(run)
     process.wait(30)
 
 
 def test_a_run_whose_process_is_killed_is_crashed_and_the_next_one_works(platform: Platform, waiting: Path) -> None:
     run = platform.trigger("ingest/lent", {"project": "lent"})
     platform.wait_running(run)
-    (process,) = platform.runs()
+    process = platform.only_run()
     process.kill()
     ended = platform.wait(run)
     assert ended["state_type"] == "CRASHED", ended["state"]
