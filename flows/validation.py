@@ -11,7 +11,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from flows import project as declared
 from flows.errors import ConfigurationError
-from flows.project import NAME, Project, Strict
+from flows.project import NAME, AnyModel, Project, Strict
 from flows.suite_files import ABOUT_PREVIOUS, Problem, check_suite, expectation_types, suggest, within
 
 RESERVED = {"commun"}
@@ -266,11 +266,10 @@ class _Checker:
             self.add(("models", name, "dataset"), f"models.{name}.dataset: no dataset {dataset!r}", suggest(dataset, datasets))
             return
         columns = _mapping(datasets[dataset], "columns")
-        wanted = [("label", model.get("label"))] + [("inputs", i) for i in _listed(model, "inputs")]
-        for key, column in wanted:
-            if isinstance(column, str) and column not in columns:
-                text = f"models.{name}.{key}: dataset {dataset} has no column {column!r}"
-                self.add(("models", name, key), text, suggest(column, columns))
+        for path, column in _columns_named(model):
+            if column not in columns:
+                text = f"models.{name}.{'.'.join(path)}: dataset {dataset} has no column {column!r}"
+                self.add(("models", name, *path), text, suggest(column, columns))
         if model.get("label") in _listed(model, "inputs"):
             self.add(("models", name, "inputs"), f"models.{name}.inputs: the label is among the inputs")
         if not _listed(datasets[dataset], "key"):
@@ -285,6 +284,19 @@ class _Checker:
             held_out = [v for v in (split.get("validation", 0.1), split.get("test", 0.1)) if isinstance(v, int | float)]
             if sum(held_out) >= 0.9:
                 self.add(("models", name, "split"), f"models.{name}.split: nothing is left to train on")
+
+
+def _columns_named(model: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path in the model's block, column of the dataset) wherever the task's block names one."""
+    task = next((t for t in get_args(get_args(AnyModel)[0]) if model.get("task") in get_args(t.model_fields["task"].annotation)), None)
+    for key in (*(task.COLUMNS if task else ()), "groups"):
+        value = model.get(key)
+        for column in value if isinstance(value, list) else [value]:
+            if isinstance(column, str):
+                yield (key,), column
+    for key in ("column", "group"):
+        if isinstance(column := (model.get("split") or {}).get(key) if isinstance(model.get("split") or {}, dict) else None, str):
+            yield ("split", key), column
 
 
 def _mapping(node: Any, key: str) -> dict[str, Any]:

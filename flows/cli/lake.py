@@ -39,7 +39,7 @@ def ls(project: Project, json: Json = False) -> None:
                 out.print("  no version yet")
         for name, (versions, state) in listed.items():
             out.print(f"[bold]{project}/{name}[/]  {run.project.models[name].title}")
-            metric = run.project.models[name].promote.metric
+            metric = run.project.models[name].metric
             for model in versions[:10]:
                 out.print(f"  @{model.number}  {_model(model, metric, state.aliases if state else {})}", markup=False)
             if not versions:
@@ -136,7 +136,7 @@ def _show_model(version: ModelVersion, lake: Lake) -> None:
     out.print(f"[bold]{version}[/]  {version.candidate['label']}  {version.made['at']}  by {version.made['who']}")
     out.print(f"  from {version.dataset['reference']}: {version.dataset['rows']}", markup=False)
     for side in ("validation", "test"):
-        scores = ", ".join(f"{m} {version.metrics[side][m]['value']:.3f}" for m in ("macro_f1", "accuracy"))
+        scores = ", ".join(f"{metric} {score['value']:.3f}" for metric, score in version.scores(side).items())
         out.print(f"  {side}: {scores}")
     settings = {k: v for k, v in version.candidate.items() if k not in ("label", "parts")}
     out.print(f"  candidate: {settings}", markup=False)

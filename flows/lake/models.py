@@ -40,7 +40,7 @@ class ModelVersion:
     """reference, load_id, rows by side."""
     metrics: dict[str, Any]
     cost: dict[str, float]
-    """train_seconds, parameters, size_bytes."""
+    """train_seconds, cores, parameters, trained_parameters, size_bytes, and energy_kwh, co2_kg where they were measured."""
     files: dict[str, dict[str, Any]]
     """name -> sha256, size."""
     labels: list[str]
@@ -48,6 +48,14 @@ class ModelVersion:
     made: dict[str, str]
     """at, run, who, code, library versions."""
     base_model: dict[str, str] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    """What the trainer said of it: steps, why it stopped, what it went on from."""
+    fitted: dict[str, Any] = field(default_factory=dict)
+    """What was chosen on the validation side after training: temperature, thresholds."""
+
+    def scores(self, side: str) -> dict[str, dict[str, float]]:
+        """metric -> value, low, high."""
+        return {m: v for m, v in self.metrics.get(side, {}).items() if isinstance(v, dict) and "value" in v}
 
     def __str__(self) -> str:
         return f"{self.project}/{self.model}@{self.number}"

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from flows.models import DESCRIPTION
+from flows.models.classes import Classes
 
 WEIGHTS, VOCABULARY = "model.safetensors", "vocabulary.json"
+BATCH = 10_000  # texts whose scores are in memory at once
 
 
 def make_vectorizer(ngram_max: int, **settings: Any) -> TfidfVectorizer:
@@ -23,19 +24,26 @@ def make_vectorizer(ngram_max: int, **settings: Any) -> TfidfVectorizer:
 
 
 class TfidfPredictor:
-    def __init__(self, vectorizer: TfidfVectorizer, coef: np.ndarray, intercept: np.ndarray, labels: list[str]) -> None:
-        self.vectorizer, self.coef, self.intercept, self.labels = vectorizer, coef, intercept, labels
+    def __init__(self, vectorizer: TfidfVectorizer, coef: np.ndarray, intercept: np.ndarray, classes: Classes) -> None:
+        self.vectorizer, self.coef, self.intercept, self.classes = vectorizer, coef, intercept, classes
+
+    def scores(self, texts: Sequence[str]) -> np.ndarray:
+        """Logits, (rows, labels)."""
+        found = np.empty((len(texts), len(self.classes.labels)), dtype=np.float32)
+        for start in range(0, len(texts), BATCH):
+            features = self.vectorizer.transform(texts[start : start + BATCH])
+            found[start : start + BATCH] = np.asarray(features @ self.coef.T) + self.intercept
+        return found
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
-        scores = np.asarray(self.vectorizer.transform(texts) @ self.coef.T) + self.intercept
-        return np.asarray(softmax(scores, axis=1), dtype=np.float32)
+        return self.classes.probabilities(self.scores(texts))
 
-    def save(self, folder: Path, ngram_max: int) -> None:
+    def save(self, folder: Path) -> None:
         arrays = {"idf": self.vectorizer.idf_, "coef": self.coef, "intercept": self.intercept}
         save_file({k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}, folder / WEIGHTS)
         terms = [term for term, _ in sorted(self.vectorizer.vocabulary_.items(), key=lambda item: item[1])]
         (folder / VOCABULARY).write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
-        description = {"kind": "tfidf", "labels": self.labels, "ngram_max": ngram_max}
+        description = {"kind": "tfidf", "ngram_max": self.vectorizer.ngram_range[1], **self.classes.to_dict()}
         (folder / DESCRIPTION).write_text(json.dumps(description, ensure_ascii=False, indent=1), encoding="utf-8")
 
     @classmethod
@@ -44,4 +52,4 @@ class TfidfPredictor:
         arrays = load_file(folder / WEIGHTS)
         vectorizer = make_vectorizer(description["ngram_max"], vocabulary={t: i for i, t in enumerate(terms)})
         vectorizer.idf_ = arrays["idf"]
-        return cls(vectorizer, arrays["coef"], arrays["intercept"], description["labels"])
+        return cls(vectorizer, arrays["coef"], arrays["intercept"], Classes.from_dict(description))

@@ -26,7 +26,6 @@ Checks = Counter[tuple[str, str]]
 RESULTS = ("passed", "failed")
 VERDICTS = ("passed", "warned", "quarantined")
 SIDES = ("validation", "test")
-SCORES = ("macro_f1", "accuracy")
 LOADS_BEFORE = 10  # that say what share of refused rows is usual
 DAY_S = 86_400
 
@@ -76,10 +75,12 @@ class LakeView:
 
     def _dataset(self, samples: Samples, project: Project, name: str, declared: DeclaredDataset) -> None:
         table = self._table(project.name, name)
-        if table is None or not table.history:
+        labels, history = {"project": project.name, "dataset": name}, table.history if table is not None else []
+        if (refused := self._refused(project.name, name, history)) is not None:
+            samples.add("socle_dataset_load_refused_timestamp_seconds", refused, **labels)
+        if table is None or not history:
             return
-        latest, *before = table.history
-        labels = {"project": project.name, "dataset": name}
+        latest, *before = history
         samples.add("socle_dataset_version", latest.number, **labels)
         samples.add("socle_dataset_version_timestamp_seconds", latest.at.timestamp(), **labels)
         if declared.fresh_days:
@@ -100,6 +101,14 @@ class LakeView:
         for severity in dict.fromkeys(severity for severity, _ in checks):
             for result in RESULTS:
                 samples.add("socle_dataset_checks", checks[severity, result], **labels, severity=severity, result=result)
+
+    def _refused(self, project: str, name: str, history: list[DatasetVersion]) -> float | None:
+        """When the latest load was refused; None if it was published."""
+        for newest in self.lake.bucket(project).list(keys.refusals(name), 1):
+            at, load_id = keys.refused_load(newest.key)
+            if not history or (history[0].at < at and history[0].load.load_id != load_id):
+                return at.timestamp()
+        return None
 
     def _table(self, project: str, name: str) -> Table | None:
         dataset = Dataset(self.lake, project, name)
@@ -125,8 +134,10 @@ class LakeView:
 
     def _model(self, samples: Samples, project: Project, name: str, declared: Model) -> None:
         store, labels = Models(self.lake, project.name, name), {"project": project.name, "model": name}
-        metric = declared.promote.metric
-        samples.add("socle_model_score_wanted", declared.promote.at_least, **labels, metric=metric)
+        metric = declared.metric
+        wanted = declared.promote.at_least if declared.higher_is_better else declared.promote.at_most
+        if wanted is not None:
+            samples.add("socle_model_score_wanted", wanted, **labels, metric=metric)
         known = self.manifests.setdefault((project.name, name), {})
         for number in store.numbers():
             if number not in known:
@@ -150,9 +161,8 @@ class LakeView:
         samples.add("socle_model_champion_timestamp_seconds", datetime.fromisoformat(champion.made["at"]).timestamp(), **labels)
         samples.add("socle_model_size_bytes", champion.cost.get("size_bytes", 0.0), **labels)
         for side in SIDES:
-            for metric in SCORES:
-                if score := champion.metrics.get(side, {}).get(metric):
-                    samples.add("socle_model_score", score["value"], **labels, side=side, metric=metric)
+            for metric, score in champion.scores(side).items():
+                samples.add("socle_model_score", score["value"], **labels, side=side, metric=metric)
 
 
 def require_answer(lake: Lake) -> None:

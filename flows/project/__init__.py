@@ -12,10 +12,37 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from flows.project.base import NAME, ColumnType, Days, Name, Strict
+from flows.project.candidates import (
+    AnyCandidate,
+    BaseModelCandidate,
+    BoostingCandidate,
+    Candidate,
+    DictionaryCandidate,
+    FrozenCandidate,
+    LinearCandidate,
+    Lora,
+    PretrainedCandidate,
+    TfidfCandidate,
+    TransformerCandidate,
+)
 from flows.project.columns import Column
 from flows.project.datasets import Dataset, Deletes
 from flows.project.formats import Format
-from flows.project.models import Candidate, Model, Promote, Split, TfidfCandidate, TransformerCandidate
+from flows.project.models import (
+    AnyModel,
+    Budget,
+    CausalLanguageModel,
+    MaskedLanguageModel,
+    Model,
+    Promote,
+    Search,
+    Split,
+    TabularClassification,
+    TabularRegression,
+    TextClassification,
+    TextSimilarity,
+    TokenClassification,
+)
 from flows.project.sources import Source
 
 
@@ -71,7 +98,7 @@ class Project(Strict):
     ministry: str
     owner: Owner
     datasets: dict[Name, Dataset] = Field(min_length=1)
-    models: dict[Name, Model] = Field(default_factory=dict)
+    models: dict[Name, AnyModel] = Field(default_factory=dict)
     schedules: dict[Literal["pipeline", "ingest", "check", "finetune", "maintain"], Schedule] = Field(default_factory=dict)
     execution: Execution = Execution()
     retention: Retention = Retention()
@@ -90,18 +117,36 @@ class Project(Strict):
 
 __all__ = [
     "NAME",
+    "AnyCandidate",
+    "AnyModel",
+    "BaseModelCandidate",
+    "BoostingCandidate",
+    "Budget",
     "Candidate",
+    "CausalLanguageModel",
     "Column",
     "ColumnType",
     "Dataset",
     "Deletes",
+    "DictionaryCandidate",
     "Format",
+    "FrozenCandidate",
+    "LinearCandidate",
+    "Lora",
+    "MaskedLanguageModel",
     "Model",
+    "PretrainedCandidate",
     "Project",
     "Promote",
+    "Search",
     "Source",
     "Split",
     "Strict",
+    "TabularClassification",
+    "TabularRegression",
+    "TextClassification",
+    "TextSimilarity",
     "TfidfCandidate",
+    "TokenClassification",
     "TransformerCandidate",
 ]

@@ -32,7 +32,7 @@ def known_versions(run: Run) -> dict[str, str]:
         store = Models(run.lake, run.project.name, name)
         state = store.state()
         aliases = {n: alias for alias, n in (state.aliases if state else {}).items()}
-        metric = model.promote.metric
+        metric = model.metric
         for n in store.numbers()[::-1][:SHOWN]:
             made = store.version(n)
             day = "/".join(reversed(made.made["at"][:10].split("-")))

@@ -62,8 +62,9 @@ def diff_models(old: ModelVersion, new: ModelVersion) -> dict[str, Any]:
         "dataset": [old.dataset["reference"], new.dataset["reference"]],
         "settings": [f"{name}: {a} -> {b}" for name, (a, b) in settings.items()],
     }
-    for metric in ("macro_f1", "accuracy"):
-        a, b = (v.metrics["test"][metric]["value"] for v in (old, new))
+    before, after = old.scores("test"), new.scores("test")
+    for metric in [m for m in before if m in after]:
+        a, b = before[metric]["value"], after[metric]["value"]
         found[f"{metric} on test"] = f"{a:.3f} -> {b:.3f} ({b - a:+.3f})"
     found["training seconds"] = f"{old.cost['train_seconds']:.0f} -> {new.cost['train_seconds']:.0f}"
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version as library_version
 from pathlib import Path
@@ -20,14 +20,24 @@ from flows.errors import NotFound
 from flows.lake.datasets import Dataset
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.references import Reference
-from flows.project import TfidfCandidate, TransformerCandidate
+from flows.project import AnyCandidate
 from flows.steps import Run, work_disk
 from flows.steps.plan import CandidatePlan, ModelPlan, plan_model, require_bucket
 from flows.training.examples import Examples, prepare
-from flows.training.promotion import Decision, Scored, decide, sentence
+from flows.training.promotion import Decision, Rule, Scored, decide, sentence
+from flows.training.tasks import task_of
+from flows.training.tasks.base import Job, Task, Trained
 
-LIBRARIES = {"tfidf": ("scikit-learn",), "transformer": ("transformers", "torch")}
-METRICS_FILE, CARD_FILE = "metrics.json", "README.md"
+LIBRARIES = {
+    "tfidf": ("scikit-learn",),
+    "dictionary": (),
+    "linear": ("scikit-learn", "skops"),
+    "boosting": ("scikit-learn", "skops"),
+    "pretrained": ("transformers", "torch"),
+    "frozen": ("transformers", "torch", "scikit-learn"),
+    "transformer": ("transformers", "torch"),
+}
+METRICS_FILE, CARD_FILE, OUTCOMES_FILE = "metrics.json", "README.md", "test.parquet"
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ def prepare_examples(run: Run, plan: ModelPlan) -> Examples:
         table = Dataset(run.lake, run.project.name, model.dataset)
         with work_disk(run), table.reading():
             key = run.project.datasets[model.dataset].key
-            return prepare(table.scan(plan.dataset.number), model, key, run.work / "examples" / plan.name)
+            return prepare(table.scan(plan.dataset.number), task_of(model), key, run.work / "examples" / plan.name)
 
 
 def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples | None) -> tuple[ModelVersion, bool]:
@@ -101,59 +111,49 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
     if candidate.version is not None:
         return store.version(candidate.version), False
     assert examples is not None
-    settings = run.project.models[plan.name].all_candidates[index]
-    folder = run.work / "models" / plan.name / str(index)
+    task, settings = task_of(run.project.models[plan.name]), run.project.models[plan.name].all_candidates[index]
+    folder, work = (run.work / place / plan.name / str(index) for place in ("models", "training"))
+    folder.mkdir(parents=True)
+    work.mkdir(parents=True)
     start = time.monotonic()
     with progress.step(f"{plan.name}: training {candidate.label}", "%", 1.0) as advance, work_disk(run):
-        predictor, parameters = _train(run, settings, candidate, examples, folder, advance)
+        job = Job(settings, examples, folder, work, run.settings.state_folder / "training", candidate.base, advance=advance)
+        trained = task.trainer(settings)(job)
     seconds = time.monotonic() - start
     with progress.step(f"{plan.name}: evaluating {candidate.label}"):
-        metrics = _evaluate(predictor, examples)
+        fitted = task.fit_to_validation(trained.predictor, examples)
+        trained.predictor.save(folder)
+        metrics = evaluate_sides(task, trained.predictor, examples, folder)
     with progress.step(f"{plan.name}: committing {candidate.label}"):
-        manifest = _manifest(run, plan, settings, candidate, examples, metrics, seconds, parameters, folder)
+        manifest = _manifest(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
         _write_card(run, plan, manifest, examples, folder)
         return store.commit(folder, manifest), True
 
 
-def _train(
-    run: Run,
-    settings: TfidfCandidate | TransformerCandidate,
-    candidate: CandidatePlan,
-    examples: Examples,
-    folder: Path,
-    advance: progress.Advance,
-) -> tuple[Any, int]:
-    if isinstance(settings, TfidfCandidate):
-        from flows.training import baseline
-
-        return baseline.train(settings, examples, folder)
-    from flows.training import trainer
-
-    assert candidate.base is not None
-    work = folder.with_name(folder.name + "-work")  # its own: `datasets` would take up the tokens of another candidate
-    work.mkdir(parents=True)
-    return trainer.train(settings, candidate.base, examples, folder, work, advance)
-
-
-def _evaluate(predictor: Any, examples: Examples) -> dict[str, Any]:
-    from flows.training.evaluation import evaluate
+def evaluate_sides(task: Task, predictor: Any, examples: Examples, folder: Path | None = None) -> dict[str, Any]:
+    """Scores on validation and test. `folder`: where the answers to the test side are kept, without any of its text."""
+    import polars as pl
 
     metrics = {}
     for side in ("validation", "test"):
-        texts, truth = examples.read(side)
-        metrics[side] = evaluate(truth, predictor.predict(texts), examples.labels)
+        rows = examples.read(side)
+        answers = task.predict(predictor, rows)
+        metrics[side] = task.evaluate(answers, rows, examples.labels)
+        if side == "test" and folder is not None:
+            outcomes = task.outcomes(answers, rows, examples.labels)
+            outcomes.with_columns(pl.Series("order", rows["order"])).write_parquet(folder / OUTCOMES_FILE)
     return metrics
 
 
 def _manifest(
     run: Run,
     plan: ModelPlan,
-    settings: TfidfCandidate | TransformerCandidate,
+    settings: AnyCandidate,
     candidate: CandidatePlan,
     examples: Examples,
     metrics: dict[str, Any],
     seconds: float,
-    parameters: int,
+    trained: Trained,
     folder: Path,
 ) -> dict[str, Any]:
     assert plan.dataset is not None
@@ -172,11 +172,13 @@ def _manifest(
         "cost": {
             "train_seconds": round(seconds, 2),
             "cores": float(os.cpu_count() or 1),
-            "parameters": float(parameters),
+            "parameters": float(trained.parameters),
+            "trained_parameters": float(trained.trained_parameters),
             "size_bytes": float(size),
         },
+        "training": trained.facts,
         "labels": examples.labels,
-        "inputs": run.project.models[plan.name].inputs,
+        "inputs": next(iter(run.project.models[plan.name].read.values())),
         "made": {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "run": run.id,
@@ -221,8 +223,8 @@ def promote_best(run: Run, plan: ModelPlan, versions: list[ModelVersion], traine
     """
     model, store = run.project.models[plan.name], Models(run.lake, run.project.name, plan.name)
     with progress.step(f"{plan.name}: deciding"):
-        scored = [score(v, model.promote.metric) for v in versions]
-        decision = decide(scored, _champion(run, plan, store, versions, examples), model.promote)
+        scored = [score(v, model.metric) for v in versions]
+        decision = decide(scored, _champion(run, plan, store, versions, examples), Rule.of(model))
         aliases = {"candidate": decision.chosen.version}
         if decision.promoted:
             aliases["champion"] = decision.chosen.version
@@ -259,27 +261,14 @@ def _champion(run: Run, plan: ModelPlan, store: Models, versions: list[ModelVers
     number = plan.state.aliases.get("champion") if plan.state else None
     if number is None:
         return None
-    metric = run.project.models[plan.name].promote.metric
+    model = run.project.models[plan.name]
     version = store.resolve(Reference(run.project.name, plan.name, version=number))
     if number in {v.number for v in versions} or examples is None:
-        return score(version, metric)
+        return score(version, model.metric)
     from flows.models import load
-    from flows.training.evaluation import evaluate
 
+    task, rows = task_of(model), examples.read("test")
     predictor = load(store.download(version, run.work / "champion" / plan.name))
-    texts, truth = examples.read("test")
-    probabilities = _in_labels(predictor.predict(texts), predictor.labels, examples.labels)
-    test = evaluate(truth, probabilities, examples.labels)[metric]["value"]
-    scored = score(version, metric)
-    return Scored(scored.label, scored.kind, number, scored.validation, test, scored.train_seconds)
-
-
-def _in_labels(probabilities: Any, found: list[str], wanted: list[str]) -> Any:
-    """Columns of `wanted` labels; one that the model does not know has probability 0."""
-    import numpy as np
-
-    columns = np.zeros((len(probabilities), len(wanted)), dtype=np.float32)
-    for index, label in enumerate(wanted):
-        if label in found:
-            columns[:, index] = probabilities[:, found.index(label)]
-    return columns
+    answers = task.in_labels(task.predict(predictor, rows), version.labels, examples.labels)
+    test = task.evaluate(answers, rows, examples.labels)[model.metric]["value"]
+    return replace(score(version, model.metric), test=test)

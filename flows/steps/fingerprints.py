@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.lake.raw import RawFile
 from flows.privacy import PRIVACY_REVISION
-from flows.project import Column, Dataset, Model, Project, TfidfCandidate, TransformerCandidate
+from flows.project import AnyCandidate, Column, Dataset, Model, Project
 from flows.quality.french import lists
 from flows.quality.suites import QUALITY_REVISION, Suite
 
@@ -69,12 +69,16 @@ def rules_version(ingest: Parts, check: Parts) -> str:
     return digest({k: v for k, v in (ingest | check).items() if k not in ("raw", "source", "corrections")})
 
 
-def candidate_parts(model: Model, candidate: TfidfCandidate | TransformerCandidate, load_id: str, base_sha256: str, revision: str) -> Parts:
-    """What one candidate's version is made from. Titles, the other candidates and the promotion rule do not count."""
+APART = {"title", "candidates", "promote", "search", "purpose", "limits"}
+"""Of a model's block: what does not change what one candidate is trained on, or how."""
+
+
+def candidate_parts(model: Model, candidate: AnyCandidate, load_id: str, base_sha256: str, revision: str) -> Parts:
+    """What one candidate's version is made from. Texts, the other candidates and the promotion rule do not count."""
     return {
         "dataset": load_id,
-        "model": digest([model.task, model.dataset, model.inputs, model.label, model.split.model_dump()]),
-        "candidate": digest(candidate.model_dump(exclude={"sha256"})),
+        "model": digest(model.model_dump(exclude=APART, exclude_defaults=True)),
+        "candidate": digest(candidate.model_dump(exclude={"sha256", "licence"}, exclude_defaults=True) | {"kind": candidate.kind}),
         "base model": base_sha256,
         "revision": revision,
     }

@@ -16,7 +16,7 @@ from flows.lake.erasures import Erasures
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.raw import RawFile, RawStore
 from flows.lake.references import parse
-from flows.project import TransformerCandidate
+from flows.project import BaseModelCandidate
 from flows.quality.results import CheckReport
 from flows.quality.suites import Suite, load_suites
 from flows.sources import Context, Source, open_source
@@ -292,7 +292,7 @@ def _candidates(run: Run, name: str, dataset: DatasetVersion, store: Models, sta
     found = []
     for candidate, label in zip(model.all_candidates, model.labels, strict=True):
         base = None
-        if isinstance(candidate, TransformerCandidate):
+        if isinstance(candidate, BaseModelCandidate):
             base = locate(candidate, run.lake, run.settings.root, run.settings.state_folder / "base-models")
         parts = fingerprints.candidate_parts(model, candidate, dataset.load.load_id, base.sha256 if base else "", TRAINING_REVISION)
         fingerprint = fingerprints.digest(parts)

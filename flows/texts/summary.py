@@ -133,7 +133,7 @@ def model_text(run: Run, outcome: ModelOutcome) -> str:
 
 
 def candidates(run: Run, outcome: ModelOutcome) -> list[dict[str, Any]]:
-    metric = run.project.models[outcome.model].promote.metric
+    metric = run.project.models[outcome.model].metric
     champion = outcome.state.aliases.get("champion") if outcome.state else None
     rows = []
     for v in outcome.versions:

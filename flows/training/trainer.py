@@ -1,4 +1,4 @@
-"""Fine-tunes a text classifier with the transformers Trainer."""
+"""Trains a transformer, whatever its task, with the Trainer of transformers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import (
-    AutoModelForSequenceClassification,
     AutoTokenizer,
-    DataCollatorWithPadding,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -21,66 +19,52 @@ from transformers import (
 )
 
 from flows.errors import ConfigurationError, Refused
-from flows.models.transformer import TransformerPredictor
 from flows.project import TransformerCandidate
-from flows.training.base_models import BaseModel
-from flows.training.examples import Examples
+from flows.training.tasks.base import Job, Trained, TransformerTask
 
 LENGTH = "length"  # column by which the Trainer puts texts of similar length together
 
 
-def train(
-    candidate: TransformerCandidate, base: BaseModel, examples: Examples, folder: Path, work: Path, advance: Callable[[float], None]
-) -> tuple[TransformerPredictor, int]:
-    """Train, and write the model's files to `folder`. `advance` gets the share of the training that was done.
+def train(task: TransformerTask, job: Job) -> Trained:
+    """Train, with the best of the model's files left to the predictor.
 
-    Returns: (predictor, number of parameters).
     Raises: Refused if the loss is not a number.
     """
+    candidate: TransformerCandidate = job.candidate
+    assert job.base is not None
     _quiet()
     set_seed(candidate.seed)
-    tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False, local_files_only=True)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        base.folder,
-        num_labels=len(examples.labels),
-        id2label=dict(enumerate(examples.labels)),
-        label2id={label: i for i, label in enumerate(examples.labels)},
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        ignore_mismatched_sizes=True,  # a model that knew other labels gets a new head
-    )
+    tokenizer = AutoTokenizer.from_pretrained(job.base.folder, trust_remote_code=False, local_files_only=True)
+    model = task.head(job, {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True})
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is not None and candidate.max_length > positions:
         raise ConfigurationError(f"max_length is {candidate.max_length}, but {candidate.base_model} reads {positions} tokens at most")
     freeze(model, candidate.train_layers)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     trainer = Trainer(
         model=model,
-        args=training_arguments(candidate, work),
-        train_dataset=tokenised(candidate, examples, tokenizer, work),
-        data_collator=DataCollatorWithPadding(tokenizer),
-        callbacks=[_Progress(advance)],
+        args=training_arguments(candidate, job.work),
+        train_dataset=tokenised(task, job, tokenizer),
+        data_collator=task.collator(job, tokenizer),
+        callbacks=[_Progress(job.advance)],
     )
     trainer.remove_callback(PrinterCallback)
     loss = trainer.train().training_loss
     if math.isnan(loss):
         raise Refused("the training loss is not a number", where=candidate.label, hint="a smaller learning_rate")
-    predictor = TransformerPredictor(model, tokenizer, examples.labels, candidate.max_length)
-    folder.mkdir(parents=True, exist_ok=True)
-    predictor.save(folder)
-    return predictor, sum(p.numel() for p in model.parameters())
+    return Trained(task.predictor(job, model, tokenizer), sum(p.numel() for p in model.parameters()), trained)
 
 
-def tokenised(candidate: TransformerCandidate, examples: Examples, tokenizer: Any, work: Path) -> Dataset:
-    """Token ids, kept on disk beside the examples. Padding is left to the collator: each batch to its longest text."""
-    texts, labels = examples.read("train", candidate.max_rows)
-    rows = Dataset.from_dict({"text": texts, "labels": labels})
+def tokenised(task: TransformerTask, job: Job, tokenizer: Any) -> Dataset:
+    """Token ids, kept on disk. Padding is left to the collator: each batch to its longest text."""
+    rows = Dataset(job.examples.read("train", job.candidate.max_rows).to_arrow())
+    encode = task.encode(job, tokenizer)
 
-    def encode(batch: dict[str, Any]) -> dict[str, Any]:
-        encoded = tokenizer(batch["text"], truncation=True, max_length=candidate.max_length)
-        return {**encoded, LENGTH: [len(ids) for ids in encoded["input_ids"]]}
+    def encoded(batch: dict[str, Any]) -> dict[str, Any]:
+        found = encode(batch)
+        return {**found, LENGTH: [len(ids) for ids in found["input_ids"]]}
 
-    return rows.map(encode, batched=True, remove_columns=["text"], cache_file_name=str(work / "tokens.arrow"))
+    return rows.map(encoded, batched=True, remove_columns=rows.column_names, cache_file_name=str(job.work / "tokens.arrow"))
 
 
 def training_arguments(candidate: TransformerCandidate, work: Path) -> TrainingArguments:
