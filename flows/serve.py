@@ -7,6 +7,7 @@ that forbids every script and every outside address.
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from flows.lake.followed import Followed
 from flows.lake.models import Models
 from flows.project import Project
 from flows.quality import dataset_page
-from flows.quality.dataset_page import Line
+from flows.quality.dataset_page import Line, Refusal
 from flows.quality.results import CheckReport
 from flows.quality.trends import Trend
 from flows.quality.words import number
@@ -47,7 +48,7 @@ th,td{border-bottom:1px solid #ddd;padding:6px 10px;text-align:left}code{backgro
 .soft{color:#595959}nav ol{list-style:none;margin:0;padding:0;font-size:.9rem}nav li{display:inline}
 nav li+li::before{content:"›";margin:0 .4em}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"""
-NEWEST = 5  # versions of each dataset on a project's page
+NEWEST = 5  # versions of each dataset on a project's page, and refused loads on a dataset's
 
 
 def make_app(settings: Settings) -> Starlette:
@@ -95,18 +96,34 @@ class _Pages:
         """The newest ones; the page of the dataset has them all."""
         lines = []
         history = self.followed.history(project.name, name)
+        for refusal in self._refusals(project, name, history, 1):
+            if refusal.is_latest:
+                lines.append(f'<li>Dernier chargement refusé, {refusal.at} – <a href="{refusal.address}">pourquoi</a></li>')
         for version in history[:NEWEST]:
             rows = number(version.load.rows.get("total", 0))
             checks = version.expired.french if version.expired else f'<a href="{self._report(project, name, version)}">contrôles</a>'
             lines.append(f"<li>Version {version.number}, {version.at:%d/%m/%Y %H:%M} UTC, {rows} lignes – {checks}</li>")
-        if not lines:
-            return "<p>Aucune version.</p>"
+        if not history:
+            lines.append("<li>Aucune version.</li>")
         every = self.base + links.DATASET.format(project=project.name, dataset=name)
         text = f"Toutes les versions ({len(history)}) et l'évolution des contrôles"
         return f'<ul>{"".join(lines)}</ul><p><a href="{every}">{text}<span class=hidden> de {html.escape(name)}</span></a></p>'
 
     def _report(self, project: Project, name: str, version: DatasetVersion) -> str:
-        return self.base + links.DATA_DOCS.format(project=project.name, dataset=name, load_id=version.load.load_id)
+        return self._page_of(project, name, version.load.load_id)
+
+    def _page_of(self, project: Project, name: str, load_id: str) -> str:
+        return self.base + links.DATA_DOCS.format(project=project.name, dataset=name, load_id=load_id)
+
+    def _refusals(self, project: Project, name: str, history: list[DatasetVersion], limit: int) -> Iterator[Refusal]:
+        """The newest first: one listing, and one object each. A load that came in later is none any more."""
+        objects, published = self.lake.bucket(project.name), {version.load.load_id for version in history}
+        for item in objects.list(keys.refusals(name), limit):
+            at, load_id = keys.refused_load(item.key)
+            with suppress(NotFound):  # its report was kept for as long as it had to be
+                report = CheckReport.from_json(objects.get(keys.check_result(name, load_id)))
+                if load_id not in published:
+                    yield Refusal.of(report, at, self._page_of(project, name, load_id), not history or history[0].at < at)
 
     def dataset(self, request: Request) -> Response:
         project, name = self._load(request.path_params["project"]), request.path_params["dataset"]
@@ -118,7 +135,8 @@ class _Pages:
         page = int(wanted) if wanted.isdecimal() and len(wanted) < 7 else 1
         report, trend = self._latest(project, name, history) if page == 1 else (None, Trend())
         title = project.datasets[name].title
-        body = dataset_page.render(title, project.name, name, lines, page, report, trend)
+        refusals = list(self._refusals(project, name, history, NEWEST)) if page == 1 else []
+        body = dataset_page.render(title, project.name, name, lines, page, report, trend, refusals)
         trail = self._trail([("Projets", "/"), (project.title, f"/{project.name}")], title)
         return HTMLResponse(body.replace("<body>", f"<body>{trail}", 1), headers=HEADERS)
 

@@ -87,6 +87,32 @@ def test_a_refused_load_is_shown_and_one_that_was_killed_is_not(get, root):
     get("/essai/donnees/demandes/killed", 404)
 
 
+def test_refused_loads_are_listed_until_a_version_came_in_later_than_they(get, root):
+    suite = root / "expectations" / "demandes.json"
+    least = '{"name": "d", "expectations": [{"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": %d}}]}'
+    suite.write_text(least % 25)
+    first = load(root, 10).report
+    assert "Dernier chargement refusé" in get("/essai").text and "Aucune version." in get("/essai").text
+    assert "Non satisfait : Le nombre de lignes" in get("/essai/donnees/demandes").text
+    load(root, 30)
+    second = load(root, 20).report
+    page = get("/essai/donnees/demandes")
+    assert "Le dernier chargement a été refusé" in page.text and "La version 1 reste celle qui est servie" in page.text
+    refused = [address for address in links(page) if address.endswith((first.load_id, second.load_id))]
+    assert [address.rpartition("/")[2] for address in refused] == [second.load_id, second.load_id, first.load_id]
+    assert "Refusé" in get(refused[0]).text
+    assert f"/essai/donnees/demandes/{second.load_id}" in links(get("/essai"))
+    load(root, 40)
+    page = get("/essai/donnees/demandes")
+    assert "Le dernier chargement a été refusé" not in page.text and "Chargements refusés" in page.text
+    assert "Dernier chargement refusé" not in get("/essai").text
+    suite.write_text(least % 5)
+    assert load(root, 10).report.verdict == "passed"
+    objects = Lake(load_settings()).bucket("essai")
+    objects.delete(keys.check_result("demandes", second.load_id))
+    assert not any(address.endswith(second.load_id) for address in links(get("/essai/donnees/demandes"))), "its report has expired"
+
+
 def test_a_page_of_versions_at_a_time(get, root, monkeypatch):
     monkeypatch.setattr(dataset_page, "ON_A_PAGE", 2)
     load(root, 10, 20, 30)

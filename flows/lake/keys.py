@@ -8,6 +8,7 @@ COMMON = "commun"
 AUDIT = "audit"
 MAX_BUCKET = 63
 ALIAS_TOP = 9_999_999_999  # alias moves count down from here, so that the newest is first in a listing
+REFUSAL_TOP = 9_999_999_999_999
 
 
 def bucket(prefix: str, project: str) -> str:
@@ -90,6 +91,26 @@ def check_trend(dataset: str, load_id: str) -> str:
 
 def check_docs(dataset: str, load_id: str) -> str:
     return f"checks/{dataset}/{load_id}/index.html"
+
+
+def refusals(dataset: str) -> str:
+    return f"{checks(dataset)}refused/"
+
+
+def refusal(dataset: str, at: datetime, load_id: str) -> str:
+    """That a load was refused. Its name says all; milliseconds count down, so that the newest is first in a listing."""
+    return f"{refusals(dataset)}{REFUSAL_TOP - int(at.timestamp() * 1000):013d}-{load_id}.json"
+
+
+def refused_load(key: str) -> tuple[datetime, str]:
+    """(when, load_id) of a key that refusal() made."""
+    number, _, load_id = key.rpartition("/")[2].removesuffix(".json").partition("-")
+    return datetime.fromtimestamp((REFUSAL_TOP - int(number)) / 1000, UTC), load_id
+
+
+def load_of_check(dataset: str, key: str) -> str:
+    """load_id of what lies under checks()."""
+    return refused_load(key)[1] if key.startswith(refusals(dataset)) else key.split("/")[2]
 
 
 MODELS = "models/"

@@ -54,6 +54,7 @@ LAKE = {
         "Checks of the latest version by severity (critical, warning, info) and result (passed, failed).", (*DATASET, "severity", "result")
     ),
     "socle_dataset_verdict": Metric("What the checks of the latest version led to: 1 for that one.", (*DATASET, "verdict")),
+    "socle_dataset_load_refused_timestamp_seconds": Metric("When the latest load was refused; nothing if it was published.", DATASET),
     "socle_model_version": Metric("Number of the champion (alias champion) and of the latest version (latest).", (*MODEL, "which")),
     "socle_model_champion_timestamp_seconds": Metric("When the champion was trained.", MODEL),
     "socle_model_score": Metric("Scores of the champion on its validation and test sides.", (*MODEL, "side", "metric")),

@@ -22,6 +22,8 @@ def write_report(run: Run, report: CheckReport, before: DatasetVersion | None = 
     report.run = run.id
     trend = trend_of(run, report.dataset, before).with_report(report, run.settings.trend_versions)
     put_report(run, report, trend)
+    if report.verdict == "refused":  # no commit names it: it is found by this
+        run.lake.bucket(run.project.name).put(keys.refusal(report.dataset, datetime.now(UTC), report.load_id), b"{}")
     return trend
 
 

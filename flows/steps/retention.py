@@ -71,7 +71,7 @@ class DatasetCleanup:
             "versions": Goes(len(self.versions), _size(self.files), min((v.at for v in self.versions), default=_oldest(self.files))),
             "raw": Goes(sum(not o.key.endswith(".json") for o in self.raw), _size(self.raw), _oldest(self.raw)),
             "quarantine": Goes(refused, _size(self.quarantine_files) + _size(self.corrections), self.quarantine_oldest),
-            "checks": Goes(len({_load_id(o.key) for o in self.checks}), _size(self.checks), _oldest(self.checks)),
+            "checks": Goes(len({keys.load_of_check(self.name, o.key) for o in self.checks}), _size(self.checks), _oldest(self.checks)),
         }
 
 
@@ -133,7 +133,7 @@ def plan_cleanup_of_dataset(run: Run, name: str, cutoffs: Cutoffs | None = None)
     raw, pins = _raw(run, name, _raw_needed(run, name, history, kept), cutoffs.raw)
     quarantined, quarantine_files, oldest = _quarantine(run, name, kept_loads, cutoffs)
     files = [] if based_on is None else _files(DeltaLog(objects, keys.table(name)), based_on, kept, cutoffs)
-    checks = _groups(objects.list(keys.checks(name)), _load_id)
+    checks = _groups(objects.list(keys.checks(name)), lambda key: keys.load_of_check(name, key))
     return DatasetCleanup(
         name=name,
         based_on=based_on,
@@ -319,10 +319,6 @@ def undeclared(run: Run) -> list[str]:
 
 
 # ---- objects -------------------------------------------------------------------------------------------------------
-
-
-def _load_id(key: str) -> str:
-    return key.split("/")[2]
 
 
 def _groups(objects: Iterable[ObjectInfo], name: Callable[[str], str]) -> dict[str, list[ObjectInfo]]:

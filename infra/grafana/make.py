@@ -233,6 +233,15 @@ TEAM: list[tuple[str, list[Panel]]] = [
                 "Ce que les contrôles de la dernière version ont donné.",
                 width=8,
             ),
+            table(
+                "Derniers chargements refusés",
+                "Depuis",
+                f"time() - socle_dataset_load_refused_timestamp_seconds{MINE}",
+                {"dataset": "Jeu de données"},
+                "s",
+                "Jeux de données dont rien n'a été publié depuis un refus. Pourquoi : la page du jeu de données.",
+                width=8,
+            ),
         ],
     ),
     (

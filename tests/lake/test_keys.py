@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -22,12 +23,22 @@ def test_the_newest_alias_move_is_listed_first(a: int, b: int) -> None:
     assert (a < b) == (keys.alias_move("theme", a) > keys.alias_move("theme", b))
 
 
+@given(st.datetimes(datetime(2024, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
+def test_the_name_of_a_refusal_says_when_and_which_load_and_the_newest_is_listed_first(at: datetime) -> None:
+    key, later = keys.refusal("demandes", at, "ab12"), keys.refusal("demandes", at + timedelta(milliseconds=2), "ab12")
+    when, load_id = keys.refused_load(key)
+    assert load_id == "ab12" == keys.load_of_check("demandes", key) and abs(when - at) < timedelta(milliseconds=1)
+    assert later < key
+
+
 def test_layout() -> None:
     assert keys.table("demandes") == "tables/demandes"
     assert keys.quarantine("demandes") == "quarantine/demandes"
     assert keys.raw("demandes", "ab12") == "raw/demandes/ab12"
     assert keys.raw_sidecar("demandes", "ab12") == "raw/demandes/ab12.json"
     assert keys.check_result("demandes", "load-1") == "checks/demandes/load-1/result.json"
+    assert keys.refusals("demandes") == "checks/demandes/refused/"
+    assert keys.load_of_check("demandes", "checks/demandes/load-1/result.json") == "load-1"
     assert keys.model_files("theme", "u1") == "models/theme/files/u1/"
     assert keys.model_version("theme", 12) == "models/theme/versions/12.json"
     assert keys.alias_move("theme", 1) == "models/theme/aliases/9999999998.json"

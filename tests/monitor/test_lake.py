@@ -80,6 +80,22 @@ def test_rows_quality_and_freshness_of_the_latest_version(root, edit):
     assert value(found, "socle_dataset_version_timestamp_seconds", **DATASET) == at
 
 
+def test_a_load_that_was_refused_is_seen_until_one_is_published(root):
+    refused, file = "socle_dataset_load_refused_timestamp_seconds", root / "projects/essai/data/demandes.csv"
+    looking, good = view(root), file.read_text(encoding="utf-8")
+    file.write_text(csv_text([("x", "", "paie")]), encoding="utf-8")
+    load(root)
+    first = value(looking.collect(), refused, **DATASET)
+    assert first and abs(first - dt.datetime.now(dt.UTC).timestamp()) < 120, "there is no version yet"
+    file.write_text(good, encoding="utf-8")
+    load(root)
+    assert value(looking.collect(), refused, **DATASET) is None
+    file.write_text(csv_text([*rows(9), ("x", "", "paie")]), encoding="utf-8")
+    load(root)
+    found = looking.collect()
+    assert value(found, refused, **DATASET) > first and value(found, "socle_dataset_verdict", **DATASET, verdict="passed") == 1
+
+
 def test_quality_is_the_share_of_the_checks_that_passed(root, edit):
     edit("on_failure: block", "on_failure: warn")
     (root / "projects/essai/data/demandes.csv").write_text(csv_text([*rows(9), ("x", "", "paie")]), encoding="utf-8")

@@ -83,6 +83,16 @@ def test_what_the_dry_run_said_is_what_goes(three, maintain, lake_keys, served, 
     assert history() == [3, 2, 1], "what is known of a version stays"
 
 
+def test_of_a_refused_load_all_goes_together(load, data, maintain, lake_keys):
+    load()
+    data(csv_text([*rows(9), ("x", "", "paie")]))
+    refused = load().report
+    assert refused.verdict == "refused" and len(lake_keys("checks/demandes/refused/")) == 1
+    assert maintain(dry_run=True).cleanup.datasets[0].parts["checks"].count == 1
+    maintain()
+    assert lake_keys("checks/demandes/refused/") == lake_keys(f"checks/demandes/{refused.load_id}/") == []
+
+
 def test_it_says_what_goes_in_the_terminal_and_in_french(load, train, data, unchecked, maintain, root, capsys):
     for count in (60, 70, 80):
         data(csv_text(rows(count)))
