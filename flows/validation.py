@@ -330,8 +330,9 @@ def project_schema() -> dict[str, Any]:
     column = schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"]
     types = schema["$defs"]["Column"]["properties"]["type"]["enum"]
     schema["$defs"]["Dataset"]["properties"]["columns"]["additionalProperties"] = {"anyOf": [column, {"type": "string", "enum": types}]}
-    items = schema["$defs"]["Model"]["properties"]["candidates"]["items"]
-    schema["$defs"]["Model"]["properties"]["candidates"]["items"] = {"anyOf": [{"const": "tfidf"}, *items.get("oneOf", [items])]}
+    for model in get_args(get_args(AnyModel)[0]):
+        candidates = schema["$defs"][model.__name__]["properties"]["candidates"]
+        candidates["items"] = {"anyOf": [{"enum": ["tfidf", "dictionary", "linear", "boosting"]}, *candidates["items"]["oneOf"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Socle project"}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+TITLES = {"macro_f1": "F1 macro", "accuracy": "exactitude"}
 LICENCES = {"lov2": "etalab-2.0", "odbl": "odbl", "mit": "mit", "apache-2.0": "apache-2.0"}
 
 
@@ -28,7 +29,7 @@ def _front_matter(facts: dict[str, Any]) -> str:
             metric_name=metric,
             metric_value=round(test[metric]["value"], 4),
         )
-        for metric in ("macro_f1", "accuracy")
+        for metric in _metrics(test)
     ]
     data = ModelCardData(
         language="fr",
@@ -51,7 +52,7 @@ def _body(f: dict[str, Any]) -> str:
         if f["base_model"]
         else "Entraîné sans modèle préalable."
     )
-    left_out = f["left_out"]["without_label"] + f["left_out"]["without_text"]
+    left_out = sum(f["left_out"].values())
     return f"""# {f["title"]}
 
 Modèle `{f["reference"]}` du projet de {f["ministry"]} ; équipe {f["team"]} ({f["email"]}).
@@ -73,7 +74,7 @@ Licence : {f["dataset"]["licence"] or "non précisée"} ; chargement `{f["datase
 | validation | {_count(f["rows"]["validation"])} |
 | test | {_count(f["rows"]["test"])} |
 
-Le côté d'une ligne dépend de sa clé seule. {_count(left_out)} ligne(s) sans texte ou sans étiquette n'ont pas servi.
+Le côté d'une ligne dépend de sa clé seule. {_count(left_out)} ligne(s) n'ont pas pu servir.
 
 ## Résultats
 
@@ -101,6 +102,10 @@ Code Socle {f["made"]["code"]} ; {f["made"]["libraries"]}.
 """
 
 
+def _metrics(scores: dict[str, Any]) -> list[str]:
+    return [name for name, score in scores.items() if isinstance(score, dict) and "value" in score]
+
+
 def _cost(cost: dict[str, float]) -> str:
     seconds, size = _decimal(cost["train_seconds"], 0), _decimal(cost["size_bytes"] / 1e6, 1)
     return f"Coût : {seconds} s d'entraînement sur {cost['cores']:.0f} cœurs, {_count(int(cost['parameters']))} paramètres, {size} Mo."
@@ -108,8 +113,8 @@ def _cost(cost: dict[str, float]) -> str:
 
 def _scores(metrics: dict[str, Any]) -> str:
     lines = []
-    for name, title in (("macro_f1", "F1 macro"), ("accuracy", "exactitude")):
-        test = metrics["test"][name]
+    for name in _metrics(metrics["test"]):
+        test, title = metrics["test"][name], TITLES.get(name, name)
         interval = f"{_decimal(test['value'])} ({_decimal(test['low'])} – {_decimal(test['high'])})"
         lines.append(f"| {title} | {_decimal(metrics['validation'][name]['value'])} | {interval} |")
     return "\n".join(lines)
