@@ -1,6 +1,7 @@
 """Honest evaluation: pure functions on arrays, one module a question. What a report says about them in French is made elsewhere.
 
-classification, multilabel, ordered, regression, ranking, retrieval, entities   scores of a task: {"rows": n, metric: {"value", "low", "high"}}
+classification, multilabel, ordered,
+regression, ranking, retrieval, entities scores of a task: {"rows": n, metric: {"value", "low", "high"}}
 paired                                   a challenger against the champion on the same rows
 calibration, thresholds                  can a probability be believed; from which one on is an answer given
 groups, label_problems, errors           where it is weak, which labels look wrong, examples to read

@@ -120,7 +120,9 @@ def portions(rows: int) -> Iterator[slice]:
 def ratio(part: Array, whole: Array) -> Array:
     """part / whole, NaN where whole is 0."""
     whole = np.asarray(whole, dtype=float)
-    return np.divide(part, whole, out=np.full(np.broadcast_shapes(np.shape(part), whole.shape), np.nan), where=whole != 0)
+    quotient: Array = np.full(np.broadcast_shapes(np.shape(part), whole.shape), np.nan)
+    np.divide(part, whole, out=quotient, where=whole != 0)
+    return quotient
 
 
 def checked(truth: Any, values: Any, what: str) -> tuple[Array, Array]:
