@@ -78,6 +78,6 @@ def _refuse_empty_sides(model: Model, examples: Examples) -> None:
         if not examples.rows[side]:
             raise Refused(
                 f"the {side} side is empty: {sum(examples.rows.values())} rows are too few for this split",
-                where=f"dataset {model.dataset}",
+                where=f"dataset {model.dataset}, for {model.title!r}",
                 hint="more rows, or larger shares in split",
             )

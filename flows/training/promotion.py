@@ -13,7 +13,6 @@ from typing import Any
 from flows.project import Model
 from flows.project.candidates import RANK
 
-
 ROUNDING = 1e-12  # 0.80 is within 0.01 of 0.81, whatever floating point makes of it
 
 

@@ -50,6 +50,13 @@ def sides(rows: pl.DataFrame, key: list[str], split: Split) -> tuple[pl.Series, 
 def _by_time(rows: pl.DataFrame, hashed: pl.Series, split: Split, column: str) -> tuple[pl.Series, pl.Series]:
     import polars as pl
 
+    dates, dated = rows.schema[column].is_temporal(), not isinstance(split.test_from, int)
+    if dates != dated or not (dates or rows.schema[column].is_integer()):
+        raise ConfigurationError(
+            f"split: {split.test_from} cannot be compared with the column {column!r}, which is {rows.schema[column]}",
+            where="split.test_from",
+            hint="a year for a column of integers, a date for one of dates",
+        )
     when = pl.col(column)
     late = pl.when(when >= pl.lit(split.test_from)).then(pl.lit("test"))
     if split.validation_from is not None:
@@ -60,14 +67,7 @@ def _by_time(rows: pl.DataFrame, hashed: pl.Series, split: Split, column: str) -
             hashed = pl.Series("side", [side_of(list(k), split) for k in rows.select(entity).iter_rows()], dtype=pl.String)
         share = pl.Series("share", hashed == "validation")
         side = late.when(pl.lit(share)).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    try:
-        found = rows.select(side=side, why=pl.when(when.is_null()).then(pl.lit(UNDATED)), rank=when)
-    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError):
-        raise ConfigurationError(
-            f"split: {split.test_from!r} cannot be compared with the column {column!r}, which is {rows.schema[column]}",
-            where="split.test_from",
-            hint="a year for a column of integers, a date for one of dates",
-        ) from None
+    found = rows.select(side=side, why=pl.when(when.is_null()).then(pl.lit(UNDATED)))
     if split.group:
         found = found.with_columns(entity=rows[split.group])
         last = {"train": 0, "validation": 1, "test": 2}

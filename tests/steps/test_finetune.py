@@ -28,13 +28,11 @@ def versions(root):
 @pytest.fixture
 def trainings(monkeypatch):
     """Settings of every candidate that is really trained."""
-    from flows.training import baseline
-
     seen, own = [], baseline.train
 
-    def counted(settings, examples, folder):
-        seen.append(settings)
-        return own(settings, examples, folder)
+    def counted(job, **more):
+        seen.append(job.candidate)
+        return own(job, **more)
 
     monkeypatch.setattr(baseline, "train", counted)
     return seen
@@ -133,15 +131,15 @@ def test_a_champion_that_does_not_know_a_new_label_can_be_compared(load, train, 
 def test_a_run_killed_between_two_candidates_goes_on_from_there(load, train, edit, trainings, versions, monkeypatch):
     edit("candidates: [tfidf]", TWO)
     load()
-    own = finetune._train
+    own = baseline.train
 
-    def killed(run, settings, *arguments):
-        if settings.ngram_max == 2:
+    def killed(job, **more):
+        if job.candidate.ngram_max == 2:
             raise KeyboardInterrupt
-        return own(run, settings, *arguments)
+        return own(job, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(finetune, "_train", killed)
+        patched.setattr(baseline, "train", killed)
         with pytest.raises(KeyboardInterrupt):
             train()
     assert versions() == [1]

@@ -13,7 +13,8 @@ from flows.models import load
 from flows.models.tfidf import make_vectorizer
 from flows.project import Split, TfidfCandidate
 from flows.training import baseline
-from flows.training.examples import side_of
+from flows.training.split import side_of
+from flows.training.tasks.base import Job
 from tests.conftest import rows
 
 SPLIT = Split(validation=0.2, test=0.2)
@@ -21,13 +22,21 @@ NEW = ["une question de salaire", "congé ou repos", "", "rien de connu ici"]
 
 
 def trained(examples, folder, **settings):
-    return baseline.train(TfidfCandidate(**settings), examples, folder)
+    folder.mkdir()
+    found = baseline.train(Job(TfidfCandidate(**settings), examples, folder, folder, folder))
+    found.predictor.save(folder)
+    return found.predictor, found.parameters
+
+
+def read(examples, side):
+    frame = examples.read(side)
+    return frame["text"].to_list(), frame["label"].to_list()
 
 
 def test_it_tells_themes_apart(examples, tmp_path):
     found = examples()
     predictor, parameters = trained(found, tmp_path / "model")
-    texts, truth = found.read("test")
+    texts, truth = read(found, "test")
     assert (predictor.predict(texts).argmax(1) == truth).mean() > 0.9
     assert parameters == predictor.coef.size + predictor.intercept.size > 0
 
@@ -38,7 +47,7 @@ def test_the_saved_one_gives_the_same_probabilities(examples, tmp_path, count):
     predictor, _ = trained(examples(lines), tmp_path / "model")
     loaded = load(tmp_path / "model")
     texts = [*NEW, *(t for _, t, _ in lines)]
-    assert loaded.labels == predictor.labels and len(loaded.labels) == count
+    assert loaded.classes == predictor.classes and len(loaded.classes.labels) == count
     np.testing.assert_array_equal(loaded.predict(texts), predictor.predict(texts))
 
 
@@ -47,7 +56,7 @@ def test_probabilities_are_those_of_scikit_learn(examples, tmp_path, count):
     lines = [r for r in rows(150) if r[2] in ["congé", "paie", "contrat"][:count]]
     found = examples(lines)
     predictor, _ = trained(found, tmp_path / "model")
-    texts, truth = found.read("train")
+    texts, truth = read(found, "train")
     vectorizer = make_vectorizer(2, max_features=60_000)
     classifier = LogisticRegression(C=10.0, max_iter=200).fit(vectorizer.fit_transform(texts), truth)
     expected = classifier.predict_proba(vectorizer.transform(NEW))
@@ -69,13 +78,33 @@ def test_a_label_that_training_never_saw_is_never_predicted(examples, tmp_path, 
     lines = [r for r in rows(150) if r[2] in ["congé", "paie", "contrat"][:others]]
     found = examples(lines + unseen)
     predictor, _ = trained(found, tmp_path / "model")
-    assert found.labels[0] == "a-retraite" and 0 not in found.read("train")[1]
+    assert found.labels[0] == "a-retraite" and 0 not in read(found, "train")[1]
     probabilities = predictor.predict(["question retraite", *NEW])
     assert (probabilities[:, 0] < 1e-6).all()
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(load(tmp_path / "model").predict(NEW), predictor.predict(NEW))
-    texts, truth = found.read("train")
+    texts, truth = read(found, "train")
     assert (predictor.predict(texts).argmax(1) == truth).mean() > 0.9
+
+
+def test_each_of_several_labels_has_a_probability_of_its_own(examples, tmp_path):
+    lines = [(i, t + " vite" * (index % 3 == 0), f"{n}|urgent" if index % 3 == 0 else n) for index, (i, t, n) in enumerate(rows(150))]
+    found = examples(lines, answer="several")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    predictor = baseline.train(Job(TfidfCandidate(), found, folder, folder, folder), several=True).predictor
+    rows_of_test = found.read("test")
+    given = predictor.classes.given(predictor.predict(rows_of_test["text"].to_list()))
+    truth = np.array([[i in has for i in range(4)] for has in rows_of_test["label"].to_list()])
+    assert (given == truth).mean() > 0.9 and given.sum(1).max() == 2
+    predictor.save(folder)
+    np.testing.assert_array_equal(load(folder).predict(NEW), predictor.predict(NEW))
+
+
+def test_a_label_that_all_texts_have_is_always_given(examples, tmp_path):
+    found = examples([(i, t, f"{n}|tous") for i, t, n in rows(150)], answer="several")
+    predictor = baseline.train(Job(TfidfCandidate(), found, tmp_path, tmp_path, tmp_path), several=True).predictor
+    assert predictor.classes.given(predictor.predict(NEW))[:, found.labels.index("tous")].all()
 
 
 def test_settings_count(examples, tmp_path):

@@ -69,7 +69,7 @@ def test_what_people_read():
     for piece in (
         "# Thème d'une demande : « essai »",
         "12\u202f345",
-        "5 ligne(s) sans texte ou sans étiquette",
+        "5 ligne(s) n'ont pas pu servir",
         "0,667",
         "24/11/2026",
         "22\u202f700\u202f000 paramètres",

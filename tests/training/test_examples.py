@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from flows.errors import Refused
 from flows.project import Split
-from flows.training.examples import SIDES, side_of, unit_hash
+from flows.training.examples import prepare
+from flows.training.split import SIDES, side_of, unit_hash
+from flows.training.tasks import task_of
 from tests.conftest import rows
 
 SPLIT = Split(validation=0.2, test=0.2)
@@ -19,7 +21,7 @@ SIDES_OF_EIGHT = ["tr", "te", "va", "tr", "tr", "te", "tr", "te"]
 
 
 def sides(examples) -> dict[str, str]:
-    return {text: side for side in SIDES for text in examples.read(side)[0]}
+    return {text: side for side in SIDES for text in examples.read(side)["text"]}
 
 
 def test_the_hash_is_the_same_everywhere():
@@ -67,8 +69,8 @@ def test_every_usable_row_is_on_one_side_and_the_others_are_counted(examples):
     found = examples(lines)
     assert found.left_out == {"without_label": 2, "without_text": 2}
     assert sum(found.rows.values()) == 90
-    assert found.rows == {side: len(found.read(side)[0]) for side in SIDES}
-    assert sorted(t for side in SIDES for t in found.read(side)[0]) == sorted(t for _, t, _ in rows(90))
+    assert found.rows == {side: len(found.read(side)) for side in SIDES}
+    assert sorted(t for side in SIDES for t in found.read(side)["text"]) == sorted(t for _, t, _ in rows(90))
 
 
 def test_labels_are_sorted_and_numbered_alike_on_every_side(examples):
@@ -76,26 +78,22 @@ def test_labels_are_sorted_and_numbered_alike_on_every_side(examples):
     assert found.labels == ["congé", "contrat", "paie"]
     theme = {text: name for _, text, name in rows(150)}
     for side in SIDES:
-        for text, label in zip(*found.read(side), strict=True):
+        for text, label in found.read(side).select("text", "label").iter_rows():
             assert found.labels[label] == theme[text]
 
 
 def test_several_inputs_are_joined(tmp_path, model):
-    from flows.training.examples import prepare
-
     frame = pl.DataFrame(
         {"id": [str(i) for i in range(60)], "titre": ["t", None, ""] * 20, "n": range(60), "theme": ["a", "b"] * 30}, strict=False
     )
-    found = prepare(frame.lazy(), model(inputs=["titre", "n"]), ["id"], tmp_path)
-    texts = {t for side in SIDES for t in found.read(side)[0]}
+    found = prepare(frame.lazy(), task_of(model(inputs=["titre", "n"])), ["id"], tmp_path)
+    texts = {t for side in SIDES for t in found.read(side)["text"]}
     assert {"t\n0", "1", "2"} <= texts
 
 
 def test_numbers_and_booleans_can_be_labels(tmp_path, model):
-    from flows.training.examples import prepare
-
     frame = pl.DataFrame({"id": [str(i) for i in range(60)], "texte": ["x"] * 60, "theme": [True, False] * 30})
-    assert prepare(frame.lazy(), model(), ["id"], tmp_path).labels == ["false", "true"]
+    assert prepare(frame.lazy(), task_of(model()), ["id"], tmp_path).labels == ["false", "true"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +108,7 @@ def test_numbers_and_booleans_can_be_labels(tmp_path, model):
 def test_nothing_to_learn_is_refused(examples, lines, said):
     with pytest.raises(Refused, match=said) as caught:
         examples(lines)
-    assert "theme" in caught.value.where or "theme" in caught.value.message
+    assert "dataset d" in caught.value.where
 
 
 def test_a_class_that_is_not_among_the_training_rows_does_not_count_as_one(examples):
@@ -123,12 +121,30 @@ def test_sampling_depends_on_the_keys_and_on_nothing_else(examples):
     first = examples().read("train", 20)
     lines = rows(150)
     random.Random(2).shuffle(lines)
-    assert examples(lines).read("train", 20) == first
-    assert len(first[0]) == 20
-    assert set(first[0]) < set(examples().read("train", 40)[0]) < set(examples().read("train")[0])
-    assert len(set(first[1])) == 3, "not the first rows of the file"
+    assert examples(lines).read("train", 20).equals(first)
+    assert len(first) == 20
+    assert set(first["text"]) < set(examples().read("train", 40)["text"]) < set(examples().read("train")["text"])
+    assert first["label"].n_unique() == 3, "not the first rows of the file"
 
 
 def test_a_sample_larger_than_the_side_is_the_side(examples):
     found = examples()
-    assert found.read("test", 10_000) == found.read("test")
+    assert found.read("test", 10_000).equals(found.read("test"))
+
+
+def test_a_text_may_have_several_labels(examples):
+    lines = [(i, t, f"{n}| urgent |" if index % 3 == 0 else n) for index, (i, t, n) in enumerate(rows(150))]
+    found = examples([*lines, ("x1", "texte", " | "), ("x2", "texte", None)], answer="several")
+    assert found.labels == ["congé", "contrat", "paie", "urgent"] and found.left_out == {"without_label": 2}
+    names = {text: {found.labels[i] for i in numbers} for side in SIDES for text, numbers in found.read(side)["text", "label"].iter_rows()}
+    assert names == {t: set(n.replace(" ", "").strip("|").split("|")) for _, t, n in lines}
+
+
+def test_labels_of_an_order_keep_it(examples):
+    found = examples([*rows(150), ("x1", "texte", "inconnu")], answer="ordered", order=["paie", "congé", "contrat"])
+    assert found.labels == ["paie", "congé", "contrat"] and found.left_out == {"unknown_label": 1}
+
+
+def test_groups_travel_with_the_examples(examples):
+    read = examples(groups=["theme"]).read("train")
+    assert read["group.theme"].to_list() == [["congé", "contrat", "paie"][i] for i in read["label"]]

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.project import Promote
-from flows.training.promotion import Scored, decide, sentence
+from flows.training.promotion import Rule, Scored, decide, sentence
 
-RULE = Promote(at_least=0.7, tolerance=0.01)
+RULE = Rule("macro_f1", minimum=0.7, tolerance=0.01)
 
 
 def scored(version, validation, test=None, kind="tfidf", seconds=1.0, label=None) -> Scored:
@@ -55,6 +54,23 @@ def test_equal_scores_the_cheapest():
     assert outcome([dear(1, 0.8), cheap(2, 0.8, seconds=1000)]) == (2, True, "chosen_is_best")
 
 
+def test_where_lower_is_better_everything_turns_round():
+    rule = Rule("mae", higher_is_better=False, minimum=3.0, tolerance=0.1)
+    assert outcome([cheap(1, 2.0), dear(2, 1.5)], rule=rule) == (2, True, "chosen_is_best")
+    assert outcome([cheap(1, 2.0), dear(2, 1.95)], rule=rule) == (1, True, "frugal")
+    assert outcome([cheap(1, 3.5)], rule=rule) == (1, False, "below_minimum")
+    assert outcome([cheap(2, 2.0, test=2.5)], champion=cheap(1, 2.0, test=2.0), rule=rule) == (2, False, "champion_is_better")
+    assert outcome([cheap(2, 2.0, test=1.5)], champion=cheap(1, 2.0, test=2.0), rule=rule)[1] is True
+
+
+def test_a_challenger_that_is_worse_beyond_chance_does_not_replace_the_champion():
+    """Even by less than the tolerance; and one that is worse by chance only does."""
+    new, old = cheap(2, 0.8, test=0.795), cheap(1, 0.8, test=0.8)
+    for high, promoted in ((-0.001, False), (0.002, True)):
+        found = decide([new], old, RULE, lambda chosen, high=high: {"value": -0.005, "low": -0.01, "high": high})
+        assert found.promoted is promoted and found.difference["high"] == high
+
+
 def test_below_the_minimum_nothing_is_promoted():
     assert outcome([cheap(1, 0.5), dear(2, 0.6)]) == (2, False, "below_minimum")
     assert outcome([cheap(1, 0.6999)])[1] is False
@@ -98,7 +114,7 @@ candidates = st.lists(
 def test_whatever_the_scores_the_choice_keeps_its_promises(many, minimum, tolerance, champion):
     found = [Scored(f"c{i}", k, i, v, t, s) for i, (k, v, t, s) in enumerate(many, 1)]
     current = None if champion is None else scored(champion[0], 0.5, champion[1])
-    rule = Promote(at_least=minimum, tolerance=tolerance)
+    rule = Rule("macro_f1", minimum=minimum, tolerance=tolerance)
     decision = decide(found, current, rule)
     best = max(c.validation for c in found)
     assert decision.best.validation == best
@@ -126,7 +142,7 @@ def test_whatever_the_scores_the_choice_keeps_its_promises(many, minimum, tolera
             "bought 0.006 macro_f1 for 60 times the training time",
             "apporté que 0,006 de macro_f1 pour 60 fois",
         ),
-        ([cheap(1, 0.5)], None, "reaches macro_f1 0.500, below the minimum of 0.700", "0,500, sous le minimum de 0,700"),
+        ([cheap(1, 0.5)], None, "reaches macro_f1 0.500, not the wanted 0.700", "0,500, et non les 0,700 voulus"),
         ([cheap(1, 0.9)], cheap(1, 0.9), "is the champion already", "est déjà le champion"),
         ([cheap(2, 0.9, test=0.5)], cheap(1, 0.8), "challenger / champion: 0.500 / 0.800", "challenger / champion : 0,500 / 0,800"),
     ],

@@ -90,7 +90,7 @@ class Task(ABC):
         """Names of labels -> their numbers."""
         return examples
 
-    def check(self, examples: Examples) -> None:
+    def check(self, examples: Examples) -> None:  # noqa: B027 (a task need not look)
         """Raises: Refused if there is nothing to learn."""
 
     # -- training

@@ -26,11 +26,11 @@ class TextClassificationTask(TransformerTask):
     """Examples: `text`, and `label`: a number, or a list of numbers for `answer: several`. Answers: probabilities, (rows, labels)."""
 
     model: TextClassification
-    REASONS = {
+    REASONS: ClassVar[dict[str, str]] = {
         "without_label": "sans étiquette",
         "without_text": "sans texte",
-        "unknown_label": "dont l'étiquette n'est pas dans l'ordre déclaré",
-    }  # noqa: RUF012
+        "unknown_label": "d'une étiquette qui n'est pas dans l'ordre déclaré",
+    }
 
     @property
     def several(self) -> bool:
