@@ -9,6 +9,7 @@ import pytest
 from flows.errors import Conflict
 from flows.lake.models import Models
 from flows.steps import finetune, open_run
+from flows.training import baseline
 from tests.conftest import csv_text, rows
 
 pytestmark = pytest.mark.usefixtures("unchecked")
