@@ -42,7 +42,8 @@ def statistic(sums: Array) -> Mapping[str, Array]:
     """Scores of sums over rows, shape (draws, COLUMNS)."""
     rows, error, absolute, squared, total, total_squared, covered, width = sums.T
     around_mean = total_squared - total**2 / np.maximum(rows, 1)
-    varies = around_mean > 1e-12 * np.maximum(total_squared, 1e-300)
+    # A truth that varies a million times less than the errors is all one value: its r2 would be rounding.
+    varies = around_mean > 1e-12 * np.maximum(total_squared, squared)
     return {
         "mae": ratio(absolute, rows),
         "rmse": np.sqrt(ratio(squared, rows)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.errors import Refused
 from flows.training.evaluation.intervals import SEED, Array, Sums, checked, ratio
 
 CUTS = (1, 5, 10)
@@ -21,7 +22,7 @@ def ranks(queries: Array, answers: Array, right: Sequence[Sequence[int]]) -> lis
     An answer that is just as similar counts as before the right one: a model that finds all alike is not to look good. Raises: Refused for
     NaN.
     """
-    checked(right, queries, "the model's vectors of queries")
+    checked(queries, queries, "the model's vectors of queries")
     checked(answers, answers, "the model's vectors of answers")
     wide = min(len(answers), 50_000)
     size = max(1, SIMILARITIES // wide)
@@ -40,7 +41,9 @@ def evaluate(places: Iterable[Array], *, cuts: Sequence[int] = CUTS, seed: int =
     places = [np.asarray(p) for p in places]
     if any(not len(p) for p in places):
         raise ValueError("a query has no right answer: leave it out, and say how many")
-    checked(places, np.zeros(len(places)), "the ranks of right answers")
+    if not places:
+        raise Refused("there are no queries to evaluate", where="retrieval", hint="look at the sizes of the sides of the split")
+
     discounts = np.cumsum(1 / np.log2(np.arange(2, GAIN_AT + 2)))
     sums = Sums(len(places), len(cuts) + 3, seed)
     for start in range(0, len(places), 10_000):
