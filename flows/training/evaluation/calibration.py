@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.training.evaluation.intervals import SEED, Array, Interval, Sums, checked, intervals, portions, ratio
+from flows.training.evaluation.intervals import CONFIDENCE, RESAMPLES, SEED, Array, Interval, Sums, checked, intervals, portions, ratio
 
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
@@ -30,7 +30,12 @@ def report(validation: tuple[Array, Array], test: tuple[Array, Array], seed: int
     result: dict[str, Any] = {"rows": len(test[0]), "temperature": temperature, "fitted_rows": min(len(validation[0]), FITTED_ROWS)}
     for name, degree in (("before", 1.0), ("after", temperature)):
         found = measure(*test, temperature=degree, seed=seed)
-        result |= {f"ece_{name}": found["ece"], f"nll_{name}": found["nll"], f"curve_{name}": found["curve"]}
+        result |= {
+            f"ece_{name}": found["ece"],
+            f"by_chance_{name}": found["by_chance"],
+            f"nll_{name}": found["nll"],
+            f"curve_{name}": found["curve"],
+        }
     return result
 
 
@@ -63,8 +68,9 @@ def measure(truth: Array, probabilities: Array, *, temperature: float = 1.0, bin
 
     ece: the expected calibration error, the mean distance of both over the bins. Noise alone makes it larger than 0, and drawing rows adds
     the same noise again; its interval is therefore the basic one, which takes that away (Davison and Hinkley, "Bootstrap Methods and their
-    Application", 1997, 5.2), and begins at 0 where a well-calibrated model could have given it. One label a row: the confidence of the
-    answer, and whether it is right. Several labels: each probability, and whether the label is true.
+    Application", 1997, 5.2), and begins at 0 up to `by_chance`: what a model whose confidences are exactly right would stay under in 97.5
+    of 100 draws of its answers (Bröcker and Smith, "Increasing the Reliability of Reliability Diagrams", 2007). One label a row: the
+    confidence of the answer, and whether it is right. Several labels: each probability, and whether the label is true.
     """
     truth, probabilities = checked(truth, probabilities, "the model's probabilities")
     several = truth.ndim == 2
@@ -93,7 +99,9 @@ def measure(truth: Array, probabilities: Array, *, temperature: float = 1.0, bin
     curve = [
         {"rows": round(rows[i]), "confidence": float(sure[i] / rows[i]), "accuracy": found["accuracy"][i]} for i in range(size) if rows[i]
     ]
-    return {"rows": len(truth), "ece": _basic(found["ece"]), "nll": found["nll"], "curve": curve}
+    chance = _by_chance(rows[rows > 0], sure[rows > 0], seed)
+    ece = _basic(found["ece"]) | ({"low": 0.0} if point["ece"] <= chance else {})
+    return {"rows": len(truth), "ece": ece, "by_chance": chance, "nll": found["nll"], "curve": curve}
 
 
 def _contributions(confidence: Array, hits: Array, edges: Array, each: int, loss: Array) -> Array:
@@ -106,6 +114,12 @@ def _contributions(confidence: Array, hits: Array, edges: Array, each: int, loss
 
 def _confidence(values: Array, several: bool) -> Array:
     return values.ravel() if several else np.asarray(values.max(1))
+
+
+def _by_chance(rows: Array, sure: Array, seed: int) -> float:
+    """rows, sure: of each bin, how many and the sum of their confidences."""
+    right = np.random.default_rng(seed).binomial(np.rint(rows).astype(np.int64), np.clip(sure / rows, 0, 1), (RESAMPLES, len(rows)))
+    return float(np.percentile(np.abs(right - sure).sum(1) / rows.sum(), 50 + CONFIDENCE * 50))
 
 
 def _basic(percentile: Interval) -> Interval:

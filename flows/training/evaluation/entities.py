@@ -35,8 +35,8 @@ def evaluate(
     sums = Sums(len(truth), max(1, FIELDS * len(names)), seed)
     for start in range(0, len(truth), PART):
         part = slice(start, start + PART)
-        sums.add(np.stack([_counts(t, p, names) for t, p in zip(truth[part], predicted[part], strict=True)]))
-    found = sums.intervals(lambda summed: _scores(summed, len(names)), seed)
+        sums.add(np.stack([counts(t, p, names) for t, p in zip(truth[part], predicted[part], strict=True)]))
+    found = sums.intervals(lambda summed: scores(summed, len(names)), seed)
     totals = sums.blocks.sum(0)
     result = {"rows": len(truth), "entities": round(totals[: FIELDS * len(names) : FIELDS].sum())}
     result |= {name: value for name, value in found.items() if not name.startswith("label_")}
@@ -66,7 +66,7 @@ def overlaps(left: Iterable[tuple[int, int]], right: Iterable[tuple[int, int]]) 
     return pairs
 
 
-def _counts(truth: Iterable[Span], predicted: Iterable[Span], names: Sequence[str]) -> Array:
+def counts(truth: Iterable[Span], predicted: Iterable[Span], names: Sequence[str]) -> Array:
     counts = np.zeros(max(1, FIELDS * len(names)))
     true, given = set(truth), set(predicted)
     for start, end, label in true | given:
@@ -79,7 +79,7 @@ def _counts(truth: Iterable[Span], predicted: Iterable[Span], names: Sequence[st
     return counts
 
 
-def _scores(summed: Array, labels: int) -> Mapping[str, Array]:
+def scores(summed: Array, labels: int) -> Mapping[str, Array]:
     table = summed[:, : FIELDS * labels].reshape(len(summed), labels, FIELDS)
     true, given = table[..., 0], table[..., 1]
     scores: dict[str, Array] = {}
