@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from flows.privacy.entities import Model, entities, settle
-from flows.privacy.headers import NOT_A_PERSON, hints, says_given, says_place, words
-from flows.privacy.kinds import CHEAP, Certainty, Entity
+from flows.privacy.entities import Model, costly, entities
+from flows.privacy.headers import NOT_A_PERSON, hints, says_given, says_home, says_place, words
+from flows.privacy.kinds import Certainty, Entity
 from flows.privacy.lists import given_names, plain, surnames
 from flows.privacy.masks import mask_value
 from flows.privacy.names import is_full_name
@@ -20,8 +20,10 @@ EXAMPLES = 3
 BARE = {"nir": (r"(?<!\w)\d{15}(?!\w)", 0.05), "card": (r"(?<!\w)\d{16}(?!\w)", 0.3), "phone": (r"(?<!\w)\d{10}(?!\w)", 0.15)}
 """Digits alone: how many of the column's numbers of that length have to be so. By chance it is 0.2 %, 3 % and 7 %."""
 MOSTLY = 0.5  # of a column's values: then it is a column of these
+HOMES = 0.25  # of a column's values that are seen to be addresses: about half of those that are
 GIVEN_SHARE = 0.4  # of values that are known given names: lists never know them all
 WHOLE_DATE = re.compile(DATE, re.IGNORECASE)
+LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,14 @@ def _costly(tally: Tally, model: Model | None, model_rows: int) -> list[ColumnFi
     if not looked or says_place(tally.column):
         return []
     counts, by_model = dict[str, _Count](), _model(tally, model, model_rows)
+    of_others = NOT_A_PERSON.search(words(tally.column)) is not None or "address" in hints(tally.column)
     for value, times in tally.sample.items():
-        found = entities(value) if any(c.isalpha() for c in value) else []
         seen = set[str]()
-        for one in settle([*found, *by_model.get(value, ())]):
-            if one.kind not in CHEAP and one.kind not in seen:
+        for one in costly(value, by_model.get(value, ())) if LETTER.search(value) else ():
+            if one.kind not in seen:
                 seen.add(one.kind)
+                if one.kind == "name" and of_others:  # a company may be called like who runs it
+                    one = replace(one, certainty="possible")
                 counts.setdefault(one.kind, _Count()).add(times, one, value)
     return [_finding(tally, kind, count, tally.filled / looked) for kind, count in counts.items()]
 
@@ -155,10 +159,10 @@ def people(found: list[ColumnFinding], tallies: list[Tally]) -> list[ColumnFindi
     by_column = {t.column: t for t in tallies if not t.is_date}
     given = [c for c, t in by_column.items() if says_given(c) and _share(t, _is_given) >= GIVEN_SHARE]
     last = [c for c, t in by_column.items() if "name" in hints(c) and not says_given(c) and _share(t, _is_surname) >= MOSTLY / 2]
-    whole = [c for c, t in by_column.items() if "name" in hints(c) and _share(t, is_full_name) >= MOSTLY]
+    whole = [c for c, t in by_column.items() if "name" in hints(c) and _share(t, _is_announced) >= MOSTLY]
     unsaid = [c for c, t in by_column.items() if c not in whole and not NOT_A_PERSON.search(words(c)) and _share(t, is_full_name) >= MOSTLY]
     together = bool(given and last)
-    out = list(found)
+    out = [_of_a_home(f) for f in found]
     for columns, sure, why in (
         (given, together, "colonne de prénoms" + (", à côté des noms" if together else "")),
         (last if together else [], True, "colonne de noms, à côté des prénoms"),
@@ -169,6 +173,13 @@ def people(found: list[ColumnFinding], tallies: list[Tally]) -> list[ColumnFindi
         for column in columns:
             out = _with(out, by_column[column], "certain" if sure else "possible", why)
     return out
+
+
+def _of_a_home(found: ColumnFinding) -> ColumnFinding:
+    """`adresse_demandeur`, which holds addresses: of offices and shops they are published, of people they are not."""
+    if found.kind != "address" or found.share < HOMES or not says_home(found.column):
+        return found
+    return replace(found, certainty="certain", certain_rows=found.rows, why="colonne d'adresses de personnes")
 
 
 def _with(found: list[ColumnFinding], tally: Tally, certainty: Certainty, why: str) -> list[ColumnFinding]:
@@ -184,6 +195,10 @@ def _with(found: list[ColumnFinding], tally: Tally, certainty: Certainty, why: s
 def _share(tally: Tally, test: Callable[[str], bool]) -> float:
     looked = sum(tally.sample.values())
     return sum(times for value, times in tally.sample.items() if test(value)) / looked if looked else 0.0
+
+
+def _is_announced(value: str) -> bool:
+    return is_full_name(value, announced=True)
 
 
 def _is_given(value: str) -> bool:

@@ -29,6 +29,15 @@ def entities(text: str, *, cheap: bool = False, model: Model | None = None) -> l
     return settle(found)
 
 
+def costly(text: str, more: Sequence[Entity] = ()) -> list[Entity]:
+    """Of what entities() finds, names and addresses alone, and `more` (what a model found). The other rules are asked only where there is
+    something: what they find may lie over it."""
+    found = [*addresses(text), *names(text), *more]
+    if not found:
+        return []
+    return [e for e in settle([*emails(text), *numbers(text), *found]) if e.kind not in CHEAP]
+
+
 def settle(found: Sequence[Entity]) -> list[Entity]:
     """Of entities that overlap, a certain one before a possible one, then the longest; a name inside an address is its street."""
     order = {kind: place for place, kind in enumerate((*CHEAP, "address", "name"))}

@@ -26,6 +26,10 @@ HEADERS = {
 }
 SEVERAL = {kind: re.compile(pattern) for kind, pattern in HEADERS.items()}
 GIVEN = re.compile(r"prenom|first ?name|given ?name|forename")
+HOME = re.compile(
+    r"domicile|usager|demandeur|beneficiaire|particulier|patient|salarie|allocataire|assure|eleve|etudiant|locataire|proprietaire|habitant|"
+    r"\bpersonne\b|parent|tuteur|contribuable|retraite\b|candidat"
+)
 PLACE = re.compile(r"commune|ville|localite|region|departement|pays|voie|academie|canton|lieu")
 
 
@@ -54,3 +58,8 @@ def says_given(column: str) -> bool:
 
 def says_place(column: str) -> bool:
     return PLACE.search(words(column)) is not None
+
+
+def says_home(column: str) -> bool:
+    """Of an address: that it is somebody's own."""
+    return HOME.search(words(column)) is not None

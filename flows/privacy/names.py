@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flows.privacy.kinds import Entity
 from flows.privacy.lists import WORDS, given_names, plain, surnames
@@ -18,7 +19,9 @@ PART = rf"(?:{WORD}|{INITIAL}|[{UP}](?![\w’']))"
 GAP = r"[ \u00a0]{1,2}"
 SEQUENCE = rf"{PART}(?:(?:{GAP}|[ \u00a0]?-[ \u00a0]?)(?:{PARTICLE}(?:{GAP}|(?<=[’'])))?{PART}){{0,4}}"
 CIVIL = re.compile(
-    r"(?<![\w.])(?:MM?\.|Mmes?\.?|Mlles?\.?|Mr\.?|Messieurs|Monsieur|Madame|Mesdames|Mademoiselle|Me|Dr\.?|Pr\.?|"
+    r"(?<![\w.])(?:MM?\.|"
+    r"(?:^|(?<=[.:;,(\n])|(?<=[.:;,(] )|(?<=\bde )|(?<=\bet )|(?<=\bpar )|(?<=\bque )|(?<=\bà ))(?P<bare>M)|"
+    r"Mmes?\.?|Mlles?\.?|Mr\.?|Messieurs|Monsieur|Madame|Mesdames|Mademoiselle|Me|Dr\.?|Pr\.?|"
     r"Lord(?: Justice)?|Sir|Lady|"
     r"(?i:ma[îi]tre|docteure?|professeure?|juge|sergente?|capitaine|lieutenante?|commandante?|colonel(?:le)?|brigadi(?:er|[èe]re)|veuve)|"
     r"[Jj]e soussign[ée]e?,?|[Mm][’']appelle|[Aa]u nom de|(?:[Mm]on|[Mm]a|[Ss]on|[Ss]a) (?:mari|femme|fils|fille|fr[èe]re|s(?:œ|oe)ur|"
@@ -67,9 +70,30 @@ INITIAL_FIRST = "initiale suivie d'un nom"
 LONGEST = 4  # letters of a surname that is looked for again, at least
 
 
+CIVILITY = re.compile(r"M\.|Mmes?\b|Mlles?\b|Mr\b|Monsieur|Madame|Mademoiselle")
+OF_ONESELF = re.compile(r"[Jj]e soussign|[Mm][’']appelle|[Mm](?:on|a) |[Cc]ordialement|[Nn]om")
+"""Words before a name that say whose it is; others (Maître, juge, Signé) are of people in their office."""
+AT_HOME = re.compile(
+    r"\s{0,2}(?:[,(]|qui|est)?\s{0,2}(?:n[ée]{1,2}e?(?:\(e\))?\s+(?:le|en)\b|demeurant|domicili[ée]|habit(?:e|ant)\b|r[ée]sid(?:e|ant)\b)",
+    re.IGNORECASE,
+)
+OFFICE = (
+    r"(?:ministre|secr[ée]taire|d[ée]put[ée]|s[ée]nat|maire|pr[ée]fet|pr[ée]sident|vice-pr|rapporteu|direct|juge|greffi|conseill|avocat|procureu|"
+    r"commissaire|professeu|docteu|ambassad|inspect|recteur|rectrice|chef|d[ée]fenseu|m[ée]decin|notaire|expert|auteur|membre|agent|co-?agent)"
+)
+IN_OFFICE = re.compile(rf"[\s,(]{{0,3}}(?:l[ea]\s|l['’]|une?\s|en qualit[ée] de\s|alors\s)?{OFFICE}", re.IGNORECASE)
+OFFICE_BEFORE = re.compile(rf"{OFFICE}[\w ,’'-]{{0,40}}$|rapport de $|[«»\"]\s?$", re.IGNORECASE)
+
+
 def names(text: str) -> list[Entity]:
     found = [*_after_civility(text), *_by_lists(text)]
-    return [*found, *_again(text, found)]
+    return [_surer(text, one) for one in [*found, *_again(text, found)]]
+
+
+def _surer(text: str, one: Entity) -> Entity:
+    """Certain where a birth or a home follows."""
+    at_home = one.certainty == "possible" and one.why != INITIAL_FIRST and AT_HOME.match(text, one.end)
+    return replace(one, certainty="certain", why="nom suivi d'une naissance ou d'un domicile") if at_home else one
 
 
 def _after_civility(text: str) -> Iterator[Entity]:
@@ -79,8 +103,20 @@ def _after_civility(text: str) -> Iterator[Entity]:
         words = TOKEN.findall(text[start:end])
         place = PLACES.search(text[max(0, match.start() - 30) : match.start()])
         first = next((plain(w) for w in words if plain(w) not in PARTICLES), None)
-        if first is not None and not place and first not in TITLES:
-            yield Entity("name", start, end, "possible", "nom après une civilité")
+        known = not match["bare"] or first in surnames() - WORDS  # a single M may be anything
+        if first is not None and not place and first not in TITLES and known:
+            sure = _whole(words) and (
+                (CIVILITY.match(match[0]) and not OFFICE_BEFORE.search(text, max(0, match.start() - 60), match.start()))
+                or OF_ONESELF.match(match[0])
+            )
+            certain = sure and not IN_OFFICE.match(text, end)
+            yield Entity("name", start, end, "certain" if certain else "possible", "nom après une civilité")
+
+
+def _whole(words: list[str]) -> bool:
+    """A given name that everybody knows, and another word."""
+    full = [plain(w) for w in words if not _initial(w) and plain(w) not in PARTICLES]
+    return len(full) >= 2 and any(_given(w) and w not in WORDS for w in full) and any(len(w) > 2 for w in full[1:])
 
 
 def _end_of_name(text: str, start: int, end: int) -> int:
@@ -179,9 +215,12 @@ def _again(text: str, found: list[Entity]) -> Iterator[Entity]:
             yield Entity("name", *match.span(), "possible", "nom déjà trouvé dans le texte")
 
 
-def is_full_name(value: str) -> bool:
-    """A cell that holds a person's name and nothing else: `DUPONT Jeanne`, `Jeanne Dupont`, `M. Dupont`."""
+def is_full_name(value: str, *, announced: bool = False) -> bool:
+    """A cell that holds a person's name and nothing else: `DUPONT Jeanne`, `Jeanne Dupont`, `M. Dupont`. `announced`: its column says that
+    it is of names: then `jeanne dupont` is one, too."""
     value = value.strip()
+    if announced and value.islower():
+        value = value.title()
     if not 4 <= len(value) <= 60 or COMPANY.search(plain(value)):
         return False
     return any(e.end - e.start >= 0.6 * len(value) for e in names(value))

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from flows.privacy.kinds import Certainty, Entity
 
+DIGIT = re.compile(r"\d")
 SPACE = r"[ \u00a0\u202f.\-]"
 NIR = re.compile(
     rf"(?<![\w.,])[12378]{SPACE}?\d\d{SPACE}?(?:0[1-9]|1[0-2]|[2-9]\d){SPACE}?(?:\d\d|2[ABab]){SPACE}?\d{{3}}{SPACE}?\d{{3}}{SPACE}{{0,3}}\d\d(?!\w|,\d)"
@@ -28,7 +29,7 @@ CARD = re.compile(r"(?<![\w.,-])(?:\d{4}[ \u00a0-]?){3}\d{4}(?!\w|[.,-]\d)")
 TAX = re.compile(r"(?<!\w)[0-3]\d(?:[ \u00a0]?\d){11}(?!\w)")
 TAX_WORDS = re.compile(r"fiscal|\bSPI\b|\bNIF\b", re.IGNORECASE)
 PHONE = re.compile(
-    r"(?<![\w+.,/])(?:(?:(?:\+|00)[ \u00a0]?33[ \u00a0.]?(?:\(0\)[ \u00a0]?)?|0)[1-9](?:[ \u00a0\u202f.\-/]?\d\d){4}"
+    r"(?<![\w+.,/])(?:(?:\(?(?:\+|00)[ \u00a0]?33\)?[ \u00a0.]?(?:\(0\)[ \u00a0]?)?|0)[1-9](?:[ \u00a0\u202f.\-/]?\d\d){4}"
     r"|\+(?!33)\d{1,3}(?:[ \u00a0.()-]{0,2}\d){6,12})(?!\w|[.,/-]?\d)"
 )
 PHONE_WORDS = re.compile(r"t[ée]l|phone|portable|mobile|joindre|joignable|appel|\bSMS\b|num[ée]ro|\bgsm\b", re.IGNORECASE)
@@ -72,7 +73,7 @@ def _compact(text: str) -> str:
 
 def numbers(text: str) -> Iterator[Entity]:
     """Every entity with digits in `text`; they may overlap (entities.py chooses)."""
-    if not any(c.isdigit() for c in text):
+    if not DIGIT.search(text):
         return
     yield from _nir(text)
     yield from _iban(text)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.personal_data import HELD, OTHERS, generate, score, socle
 from flows.privacy import contains_personal_data, entities, mask
+from flows.privacy.entities import costly
 
 FOUND = [
     ("Sécurité sociale 2 95 10 99 126 111 93.", "nir", "2 95 10 99 126 111 93", "certain"),
@@ -18,6 +19,7 @@ FOUND = [
     ("carte 4970 1000 0000 0154", "card", "4970 1000 0000 0154", "certain"),
     ("mon portable 06.12.34.56.78", "phone", "06.12.34.56.78", "certain"),
     ("appelez le +33 (0)7 58 12 34 56 demain", "phone", "+33 (0)7 58 12 34 56", "certain"),
+    ("joindre au (+33) 6 12 34 56 78", "phone", "(+33) 6 12 34 56 78", "certain"),
     ("à La Réunion 0692 12 34 56", "phone", "0692 12 34 56", "certain"),
     ("standard 01 40 15 80 00", "phone", "01 40 15 80 00", "possible"),
     ("jean.dupont@orange.fr", "email", "jean.dupont@orange.fr", "certain"),
@@ -26,9 +28,28 @@ FOUND = [
     ("M. Dupont, né le 12 mars 1965", "birth_date", "12 mars 1965", "certain"),
     ("date de naissance : 01/02/1980", "birth_date", "01/02/1980", "certain"),
     ("M. Dupont est absent", "name", "Dupont", "possible"),
-    ("Mme Anne-Marie Andersson", "name", "Anne-Marie Andersson", "possible"),
+    ("Mme Anne-Marie Andersson", "name", "Anne-Marie Andersson", "certain"),
     ("LE GOFF Solveig a signé", "name", "LE GOFF Solveig", "possible"),
-    ("habite 12 bis rue Victor-Hugo, 69002 Lyon", "address", "12 bis rue Victor-Hugo, 69002 Lyon", "possible"),
+    ("Madame Sophie Vasseur demande une aide", "name", "Sophie Vasseur", "certain"),
+    ("Monsieur VASSEUR Patrick", "name", "VASSEUR Patrick", "certain"),
+    ("Je soussignée Fatima El Amrani, certifie", "name", "Fatima El Amrani", "certain"),
+    ("je m'appelle Marie Dupuis et", "name", "Marie Dupuis", "certain"),
+    ("Cordialement, Julie Lefèvre", "name", "Julie Lefèvre", "certain"),
+    ("mon mari Patrick Vasseur est malade", "name", "Patrick Vasseur", "certain"),
+    ("Karim Benali, domicilié à Metz", "name", "Karim Benali", "certain"),
+    ("Jean Vasseur (né le 12/03/1965)", "name", "Jean Vasseur", "certain"),
+    ("reçu par M DUPONT", "name", "DUPONT", "possible"),
+    ("M. Jean Dupont, ministre du travail", "name", "Jean Dupont", "possible"),
+    ("le député M. Jean Dupont", "name", "Jean Dupont", "possible"),
+    ("Maître Jean Dupont plaide", "name", "Jean Dupont", "possible"),
+    ("Signé : Jean Dupont", "name", "Jean Dupont", "possible"),
+    ("j'habite 12 rue Victor-Hugo, 69002 Lyon", "address", "12 rue Victor-Hugo, 69002 Lyon", "certain"),
+    ("domiciliée au 14 bis avenue Foch, 57000 Metz", "address", "14 bis avenue Foch, 57000 Metz", "certain"),
+    ("société domiciliée 3 rue Foch, 57000 Metz", "address", "3 rue Foch, 57000 Metz", "possible"),
+    ("06 57 65 47 14 / 12 rue des Lilas, 35000 Rennes", "address", "12 rue des Lilas, 35000 Rennes", "possible"),
+    ("livrer au 12/14 rue des Lilas", "address", "12/14 rue des Lilas", "possible"),
+    ("RESIDENCE DU MOULIN 4 RUE DU MOULIN", "address", "4 RUE DU MOULIN", "possible"),
+    ("tournée du 12 bis rue Victor-Hugo, 69002 Lyon", "address", "12 bis rue Victor-Hugo, 69002 Lyon", "possible"),
     ("véhicule AB-123-CD", "plate", "AB-123-CD", "possible"),
     ("connexion depuis 81.2.69.142", "ip", "81.2.69.142", "possible"),
 ]
@@ -63,6 +84,7 @@ def test_a_nir_of_corsica_has_its_own_key() -> None:
         "I.-Lorsque le contrat, A.-Investissement social",
         "Madame la ministre, Monsieur le Préfet, Mme Le Maire",
         "une société née le 1er janvier",
+        "taille M Noir, 12 M Euros, M Le Ministre",
         "4 rue",
         "",
     ],
@@ -70,6 +92,12 @@ def test_a_nir_of_corsica_has_its_own_key() -> None:
 def test_is_not_certain_and_no_name(text: str) -> None:
     assert not {"nir", "iban", "card", "name", "birth_date", "email", "ip"} & set(contains_personal_data(text)), entities(text)
     assert contains_personal_data(text, certain_only=True) == []
+
+
+@pytest.mark.parametrize("texts", [[text for text, *_ in FOUND], OTHERS, [text for text, _ in generate(200, 3, HELD)]])
+def test_names_and_addresses_alone_are_those_of_all_rules(texts: list[str]) -> None:
+    for text in texts:
+        assert costly(text) == [e for e in entities(text) if e.kind in ("name", "address")], text
 
 
 def test_templates_that_the_rules_were_not_written_on() -> None:

@@ -52,6 +52,25 @@ def test_whole_names_in_a_column_that_says_so() -> None:
     assert found({"x": names}) == {("x", "name"): "possible"}
 
 
+def test_names_in_small_letters_in_a_column_that_says_so() -> None:
+    names = ["jeanne dupont", "mohamed benali", "sylvie martin"]
+    assert found({"demandeur": names}) == {("demandeur", "name"): "certain"}
+    assert found({"produit": ["petit beurre", "rose bleue", "jeanne dupont"]}) == {}
+
+
+def test_people_who_are_named_in_texts_and_companies_that_bear_a_name() -> None:
+    texts = ["Rien à dire.", "Madame Sophie Vasseur demande une aide.", "Le dossier est complet."] * 10
+    assert found({"observations": texts}) == {("observations", "name"): "certain"}
+    assert found({"raison_sociale": [f"Monsieur Patrick Vasseur {i}" for i in range(9)]}) == {("raison_sociale", "name"): "possible"}
+
+
+def test_addresses_of_people_and_of_others() -> None:
+    addresses = [f"{n} rue Victor-Hugo, 69002 Lyon" for n in range(1, 30)]
+    assert found({"adresse_demandeur": addresses}) == {("adresse_demandeur", "address"): "certain"}
+    assert found({"adresse": addresses}) == {("adresse", "address"): "possible"}
+    assert found({"adresse_etablissement": addresses}) == {("adresse_etablissement", "address"): "possible"}
+
+
 def test_companies_are_not_persons() -> None:
     table = {
         "siren": ["732829320", "350381968"] * 30,
