@@ -67,7 +67,8 @@ def overlaps(left: Iterable[tuple[int, int]], right: Iterable[tuple[int, int]]) 
 
 
 def counts(truth: Iterable[Span], predicted: Iterable[Span], names: Sequence[str]) -> Array:
-    counts = np.zeros(max(1, FIELDS * len(names)))
+    """Of one document, shape (FIELDS * labels,): for each label, entities that are true, predicted, found exactly, found in part."""
+    found = np.zeros(max(1, FIELDS * len(names)))
     true, given = set(truth), set(predicted)
     for start, end, label in true | given:
         if label not in names or not 0 <= start < end:
@@ -75,17 +76,18 @@ def counts(truth: Iterable[Span], predicted: Iterable[Span], names: Sequence[str
     for i, name in enumerate(names):
         left, right = ({(s, e) for s, e, label in spans if label == name} for spans in (true, given))
         if left or right:
-            counts[FIELDS * i : FIELDS * (i + 1)] = len(left), len(right), len(left & right), overlaps(left, right)
-    return counts
+            found[FIELDS * i : FIELDS * (i + 1)] = len(left), len(right), len(left & right), overlaps(left, right)
+    return found
 
 
 def scores(summed: Array, labels: int) -> Mapping[str, Array]:
+    """summed: sums of counts(), shape (m, FIELDS * labels). Also what paired.compare_sums takes."""
     table = summed[:, : FIELDS * labels].reshape(len(summed), labels, FIELDS)
     true, given = table[..., 0], table[..., 1]
-    scores: dict[str, Array] = {}
+    found: dict[str, Array] = {}
     for prefix, hits in (("", table[..., 2]), ("partial_", table[..., 3])):
         f1 = ratio(2 * hits, true + given)
-        scores |= {
+        found |= {
             f"{prefix}precision": ratio(hits.sum(1), given.sum(1)),
             f"{prefix}recall": ratio(hits.sum(1), true.sum(1)),
             f"{prefix}f1": ratio(2 * hits.sum(1), (true + given).sum(1)),
@@ -94,4 +96,4 @@ def scores(summed: Array, labels: int) -> Mapping[str, Array]:
             f"label_{prefix}recall": ratio(hits, true),
             f"label_{prefix}f1": f1,
         }
-    return scores
+    return found
