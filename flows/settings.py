@@ -141,6 +141,9 @@ class Settings(BaseSettings):
     privacy_model_rows: int = Field(200, ge=1)
     """Rows of a load that this model reads."""
 
+    licences_allowed: str = ""
+    """Licences that base models may have, as the hub writes them (`apache-2.0`), separated by commas; empty: any."""
+
     image: str = ""
     """Image of containers in which runs execute, for projects that name none. It holds the code and projects/."""
     docker_network: str = "socle"

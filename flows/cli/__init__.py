@@ -9,6 +9,7 @@ import typer
 from flows.cli import (
     audit,
     backup,
+    base_model,
     deploy,
     expectations,
     explain,
@@ -49,7 +50,7 @@ for command in (
     *reference_lists.COMMANDS,
 ):
     app.command()(command)
-for group in expectations.GROUPS:
+for group in (*expectations.GROUPS, *base_model.GROUPS):
     app.add_typer(group)
 
 

@@ -173,9 +173,22 @@ def erasure_proof(dataset: str, time: str, token: str) -> str:
     return f"{ERASURES}{dataset}/proofs/{time}-{token}.json"
 
 
+BASE_MODELS = "base-models/"
+BASE_MODEL_MANIFEST = "manifest.json"
+
+
 def base_model(name: str, revision: str) -> str:
     """In the common bucket."""
-    return f"base-models/{name}/{revision}/"
+    return f"{BASE_MODELS}{name}/{revision}/"
+
+
+def base_model_files(name: str, revision: str, upload_id: str) -> str:
+    return f"{base_model(name, revision)}{upload_id}/"
+
+
+def base_model_manifest(name: str, revision: str) -> str:
+    """The commit of a base model: created after its files."""
+    return f"{base_model(name, revision)}{BASE_MODEL_MANIFEST}"
 
 
 def audit(day: date) -> str:
