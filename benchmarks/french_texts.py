@@ -105,8 +105,8 @@ def near_duplicates(texts: list[str]) -> None:
     import numpy as np
     from sklearn.feature_extraction.text import CountVectorizer
 
+    from flows.near_duplicates.folding import folded
     from flows.quality.french.near_duplicates import is_not_near_duplicate
-    from flows.quality.french.texts import folded
 
     column = pl.DataFrame({"text": texts})
     start = time.perf_counter()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from flows.errors import ConfigurationError
+from flows.near_duplicates.folding import folded
 from flows.quality.french.near_duplicates import SHINGLE, THRESHOLD, check, resembling
-from flows.quality.french.texts import folded
 
 
 def is_not_leaked(columns: dict[str, pl.Expr], *, threshold: float = THRESHOLD, shingle: int = SHINGLE) -> pl.Expr:

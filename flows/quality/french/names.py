@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from flows.quality.french.texts import folded
+from flows.near_duplicates.folding import folded
 
 FILLERS = "test, tests, essai, essais, exemple, example, toto, foobar"
 """Also with a number: "test 1", "toto2"."""

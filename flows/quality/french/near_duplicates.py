@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from flows.errors import ConfigurationError
-from flows.quality.french.minhash import Array, bands, jaccard, may_reach, signatures
-from flows.quality.french.texts import folded
+from flows.near_duplicates.folding import folded
+from flows.near_duplicates.minhash import Array, bands, jaccard, may_reach, signatures
 
 THRESHOLD = 0.8
 SHINGLE = 5  # characters

@@ -21,14 +21,6 @@ MISREAD = "ŽÚÞÈËÍÓÔÛÙ‚ƒ†‡ˆ‰ŠÕ"
 """An accented small letter of one of Windows-1252, MacRoman and code page 850 reads as one of these in another of the three."""
 
 
-def folded(texts: pl.Expr) -> pl.Expr:
-    """Texts without case, accents, ligatures and punctuation, words one space apart. "" for a text without letters and digits."""
-    plain = texts.cast(pl.String).str.normalize("NFKD").str.replace_all(r"\p{M}+", "")
-    small = plain.str.to_uppercase().str.to_lowercase()  # upper first: "ß" is "ss"
-    joined = small.str.replace_all("œ", "oe", literal=True).str.replace_all("æ", "ae", literal=True)
-    return joined.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars(" ")
-
-
 def is_french(texts: pl.Expr, *, min_length: int = 40, min_confidence: float = 0.3) -> pl.Expr:
     """No other language is likelier than French.
 

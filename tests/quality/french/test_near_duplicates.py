@@ -12,10 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import ConfigurationError
-from flows.quality.french import minhash, near_duplicates
-from flows.quality.french.minhash import bands, jaccard, shingles
+from flows.near_duplicates import minhash
+from flows.near_duplicates.folding import folded
+from flows.near_duplicates.minhash import bands, jaccard, shingles
+from flows.quality.french import near_duplicates
 from flows.quality.french.near_duplicates import is_not_near_duplicate
-from flows.quality.french.texts import folded
 from tests.conftest import REPOSITORY
 from tests.quality.french.meets import meets
 

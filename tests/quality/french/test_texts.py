@@ -10,10 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from flows.near_duplicates.folding import folded
 from flows.quality.french.names import is_not_placeholder
 from flows.quality.french.near_duplicates import is_not_near_duplicate
 from flows.quality.french.places import is_point_in_france
-from flows.quality.french.texts import ORDINARY, folded, is_free_of_html, is_free_of_mojibake, is_french
+from flows.quality.french.texts import ORDINARY, is_free_of_html, is_free_of_mojibake, is_french
 from tests.conftest import REPOSITORY
 from tests.quality.french.meets import meets, met
 
