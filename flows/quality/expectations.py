@@ -32,6 +32,7 @@ ACROSS_ROWS = {
     "expect_column_values_to_be_decreasing",
     "expect_column_values_to_not_be_near_duplicates",
     "expect_multicolumn_values_to_not_be_leaked",
+    "expect_multicolumn_values_to_refer_to_rows",
 }
 
 

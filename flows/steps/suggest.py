@@ -32,7 +32,8 @@ def suggest_suite(run: Run, reference: Reference, versions: int) -> tuple[Datase
     with table.reading():
         rows = table.scan(version.number)
         about = _about(run, reference.name, declared, found.report, rows.collect_schema().names())
-        made = suggest(rows, [table.scan(v.number) for v in reversed(earlier)], about, suite_name(reference))
+        before, memory = [table.scan(v.number) for v in reversed(earlier)], run.settings.check_memory_mb
+        made = suggest(rows, before, about, suite_name(reference), memory_mb=memory)
     return version, made
 
 

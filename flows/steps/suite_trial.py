@@ -6,6 +6,7 @@ get the types that `socle explain` proposes, as far as every value fits; or, whe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ from flows.errors import ConfigurationError, SourceRefused
 from flows.formats import BadRow, Member
 from flows.project import Dataset as Declared
 from flows.quality import CheckResult, Suite, load_suites
+from flows.quality.row_names import names_in_condition
 from flows.settings import Settings
 from flows.steps import Run
 from flows.steps.pieces import read_batches
@@ -118,13 +120,14 @@ def _try_on(
     pieces = formats.read(member.path, member.name, decision.format, settings)
     rows, bad = _spilled(_frames(pieces, settings.batch_rows), member.name, folder)
     if about:
-        from flows.quality.table_schema.cells import prepared
+        from flows.quality.table_schema.cells import prepared, under_their_names
 
-        rows, more = prepared(rows, about, typed_cells=decision.format.type != "csv"), list[str]()
+        rows, more = under_their_names(rows, about)
+        rows = prepared(rows, about, typed_cells=decision.format.type != "csv")
     else:
         rows, more = _typed(rows, suite)
     found = [f.text for f in decision.findings]
-    return _evaluated(suite, about, member.name, rows, bad, [*notes, *found, *more], show_values)
+    return _evaluated(suite, about, member.name, rows, bad, [*notes, *found, *more], settings, show_values)
 
 
 def _try_as(run: Run, dataset: str, suite: Suite, notes: list[str], member: Member, folder: Path, show_values: bool) -> Trial:
@@ -134,7 +137,7 @@ def _try_as(run: Run, dataset: str, suite: Suite, notes: list[str], member: Memb
     pieces = read_batches(run, dataset, member.path, member.name, reading.format_of(member.path, member.name))
     rows, bad = _spilled(_conformed(pieces, declared, reading, member.name), member.name, folder)
     findings = [f.text for f in reading.findings]
-    return _evaluated(suite, {}, member.name, rows, bad, [*notes, *findings], show_values, declared.personal_data)
+    return _evaluated(suite, {}, member.name, rows, bad, [*notes, *findings], run.settings, show_values, declared.personal_data)
 
 
 def _conformed(pieces: Iterable[Any], declared: Declared, reading: Reading, name: str) -> Iterator[Any]:
@@ -217,44 +220,59 @@ def _evaluated(
     rows: pl.LazyFrame,
     bad: list[BadRow],
     notes: list[str],
+    settings: Settings,
     show_values: bool,
     personal_data: str = "none",
 ) -> Trial:
     import polars as pl
 
-    from flows.quality import table_schema
     from flows.quality.expectations import evaluate, select
     from flows.quality.previous import evaluate_previous, on_previous
 
-    table_schema.register()
-
     schema = rows.collect_schema()
-    suite, absent = _applicable(suite, list(schema))
+    suite, on_empty, absent = _applicable(suite, list(schema), about)
+    lacking = {c for e in on_empty.expectations for c in _named(e["kwargs"]) if c not in schema}
+    extended = rows.with_columns(pl.lit(None, pl.String).alias(c) for c in lacking)
+    found = [
+        evaluated
+        for table, part in ((rows, suite), (extended, on_empty))
+        for selection in select([part])
+        for evaluated in evaluate(table, selection, show_values=show_values, memory_mb=settings.check_memory_mb)
+    ]
     entries = on_previous([suite])
-    found = [e for selection in select([suite]) for e in evaluate(rows, selection, show_values=show_values)]
     found += evaluate_previous(rows, None, entries, show_values=show_values) if entries else []
-    shown = Shown({}, set(schema), personal_data)
+    shown = Shown({}, set(schema) | lacking, personal_data)
     results = [shown.result(e.result) for e in found] + ([] if about else absent)
     height = int(rows.select(pl.len()).collect().item())
     skipped = [r.text for r in absent] if about else []  # whether a column may be absent is an expectation of its own there
     return Trial(name, height, {n: str(t) for n, t in schema.items()}, results, bad, notes, skipped)
 
 
-def _applicable(suite: Suite, there: list[str]) -> tuple[Suite, list[CheckResult]]:
-    """The suite without what is about columns that the file has not, and the answers to that."""
-    kept, absent = list[dict[str, Any]](), list[CheckResult]()
+def _applicable(suite: Suite, there: list[str], about: dict[str, Any]) -> tuple[Suite, Suite, list[CheckResult]]:
+    """Of columns that the file has not: (the suite without what is about them, what takes them for empty, answers to the rest)."""
+    from flows.quality.table_schema.french import ABSENT_IS_EMPTY
+
+    kept, on_empty, absent = list[dict[str, Any]](), list[dict[str, Any]](), list[CheckResult]()
     for entry in suite.expectations:
         kind, missing = entry["type"], [c for c in _named(entry["kwargs"]) if c not in there]
         if not missing or not kind.startswith("expect_") or kind.startswith(("expect_table_", "expect_column_to_exist")):
             kept.append(entry)
             continue
+        if about and (entry.get("meta") or {}).get("table_schema") in ABSENT_IS_EMPTY:
+            on_empty.append(entry)
+            continue
         error, near = f"the file has no column {missing[0]!r}", suggest(missing[0], there)
         fields = {"severity": entry.get("severity", "critical"), "description": entry.get("description") or ""}
         said = f"{error} ({near})" if near else error
         absent.append(CheckResult(suite.name, kind, entry["kwargs"], level="row", success=False, error=said, **fields))
-    return replace(suite, expectations=kept), absent
+    return replace(suite, expectations=kept), replace(suite, expectations=on_empty), absent
 
 
 def _named(arguments: dict[str, Any]) -> list[str]:
+    """Columns of an expectation and of its row condition."""
     single = [arguments[a] for a in ("column", "column_A", "column_B") if isinstance(arguments.get(a), str)]
-    return single + [c for c in arguments.get("column_list") or [] if isinstance(c, str)]
+    single += [c for c in arguments.get("column_list") or [] if isinstance(c, str)]
+    if (condition := arguments.get("row_condition")) is not None:
+        with contextlib.suppress(ValueError):  # evaluating it says so
+            single += names_in_condition(condition, arguments.get("condition_parser"))
+    return single

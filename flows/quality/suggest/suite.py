@@ -30,11 +30,12 @@ class Suggestion:
     """What was thought of and did not hold."""
 
 
-def suggest(rows: pl.LazyFrame, earlier: Sequence[pl.LazyFrame], about: About, name: str) -> Suggestion:
-    """`earlier`: other versions of the dataset, the oldest first. `name` of the suite: its path under expectations/ without `.json`."""
+def suggest(rows: pl.LazyFrame, earlier: Sequence[pl.LazyFrame], about: About, name: str, *, memory_mb: int = 1_024) -> Suggestion:
+    """`earlier`: other versions of the dataset, the oldest first. `name` of the suite: its path under expectations/ without `.json`.
+    `memory_mb`: what trying a suite may take, as of a check."""
     found = profile(rows)
     proposed = [e for e in _proposals(found, about, rows, earlier) if subject(e) not in about.existing]
-    kept, dropped = held(proposed, [*earlier, rows])
+    kept, dropped = held(proposed, [*earlier, rows], memory_mb)
     meta = {"socle": f"Proposé d'après {found.rows} lignes et {len(earlier) + 1} version(s) ; à relire avant de s'y fier."}
     return Suggestion({"name": name, "meta": meta, "expectations": kept}, found.rows, len(earlier) + 1, dropped)
 

@@ -23,12 +23,12 @@ class Dropped:
     why: str
 
 
-def held(proposed: list[dict[str, Any]], versions: Sequence[pl.LazyFrame]) -> tuple[list[dict[str, Any]], list[Dropped]]:
-    """`versions`: the oldest first, this one at the end. (those that hold on all of them, those that do not)."""
+def held(proposed: list[dict[str, Any]], versions: Sequence[pl.LazyFrame], memory_mb: int) -> tuple[list[dict[str, Any]], list[Dropped]]:
+    """(those that hold on all versions, those that do not). `versions`: the oldest first, this one last. `memory_mb`: as of a check."""
     dropped = list[Dropped]()
     for number in range(len(versions), 0, -1):
         before = versions[number - 2] if number > 1 else None
-        results = _results(proposed, versions[number - 1], before, this=number == len(versions))
+        results = _results(proposed, versions[number - 1], before, memory_mb, this=number == len(versions))
         kept = []
         for expectation, result in zip(proposed, results, strict=True):
             if result.success:
@@ -46,7 +46,9 @@ def _why(result: CheckResult, back: int) -> str:
     return f"it could not be evaluated {where}: {result.error}" if result.error else f"it did not hold {where}"
 
 
-def _results(proposed: list[dict[str, Any]], rows: pl.LazyFrame, before: pl.LazyFrame | None, *, this: bool) -> list[CheckResult]:
+def _results(
+    proposed: list[dict[str, Any]], rows: pl.LazyFrame, before: pl.LazyFrame | None, memory_mb: int, *, this: bool
+) -> list[CheckResult]:
     """In the order of `proposed`. A column that an earlier version had not is nothing against an expectation."""
     from flows.quality.expectations import Selection, evaluate
 
@@ -58,7 +60,7 @@ def _results(proposed: list[dict[str, Any]], rows: pl.LazyFrame, before: pl.Lazy
             continue
         (previous if expectation["type"] in PREVIOUS else plain).append(place)
     selection = Selection([(suite, proposed[p]) for p in plain])
-    found |= dict(zip(plain, evaluate(rows, selection, show_values=False), strict=True))
+    found |= dict(zip(plain, evaluate(rows, selection, show_values=False, memory_mb=memory_mb), strict=True))
     entries = [(suite, proposed[p]) for p in previous]
     found |= dict(zip(previous, evaluate_previous(rows, before, entries, show_values=False), strict=True))
     return [found[p].result if p in found else _met(expectation) for p, expectation in enumerate(proposed)]

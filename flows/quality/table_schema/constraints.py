@@ -69,9 +69,14 @@ def _within(made: pl.Series, constraint: str, limit: pl.Series) -> pl.Series:
 def compare(a: pl.Series, b: pl.Series, fields: tuple[Field, Field], operator: str) -> pl.Series:
     """Booleans: whether values of two columns stand so to each other; true where either is none of its field's type.
 
-    Numbers are compared with numbers, and what is of one type with its own; anything else as text.
+    Numbers are compared with numbers, texts too if both are numbers, as Validata has it; what is of one type with its own; anything
+    else as text.
     """
     left, right = read(a, fields[0]), read(b, fields[1])
+    if left.dtype == pl.String and right.dtype == pl.String:
+        numbers = [each.cast(pl.Float64, strict=False) for each in (left, right)]
+        compared_as_numbers: pl.Series = COMPARED[operator](*numbers)
+        return compared_as_numbers.zip_with(compared_as_numbers.is_not_null(), COMPARED[operator](left, right)).fill_null(True)
     if left.dtype.is_numeric() and right.dtype.is_numeric():
         left, right = left.cast(pl.Float64), right.cast(pl.Float64)
     elif left.dtype != right.dtype:

@@ -32,7 +32,8 @@ TEXTS = ("title", "description", "example", "examples", "rdfType", "name", "type
 OPTIONS = ("trueValues", "falseValues", "decimalChar", "groupChar", "bareNumber", "delimiter", "itemType", "arrayItem")
 OPTION_TYPES: dict[str, type] = {"trueValues": list, "falseValues": list, "bareNumber": bool, "arrayItem": dict}
 """Of the options that are no texts."""
-CHECKED_ELSEWHERE = ("frFormat", "categories", "categoriesOrdered")
+EXTENSIONS = ("frFormat", "customCheck", "categories", "categoriesOrdered")
+"""Of schema.data.gouv.fr, of Validata, of version 2 of the standard."""
 FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")
 TRUE, FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
 WORDED = {"YYYY": "%Y", "AAAA": "%Y", "MM": "%m", "DD": "%d", "JJ": "%d", "hh": "%H", "HH": "%H", "mm": "%M", "ss": "%S", "SS": "%S"}
@@ -53,6 +54,8 @@ class Field:
     example: str = ""
     french_format: str = ""
     """`frFormat`, the extension of schema.data.gouv.fr: siren, siret ..."""
+    custom_check: dict[str, Any] | None = None
+    """`customCheck`, the extension of Validata, as one of `custom_checks`."""
 
     @property
     def required(self) -> bool:
@@ -72,13 +75,20 @@ class Field:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    fields: list[str]
+    referred: list[str] | None
+    """Fields of the same table; None: of another."""
+
+
+@dataclass(frozen=True)
 class Schema:
     name: str
     title: str
     version: str
     fields: list[Field]
     primary_key: list[str] = field(default_factory=list)
-    foreign_keys: list[list[str]] = field(default_factory=list)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
     unique_keys: list[list[str]] = field(default_factory=list)
     missing_values: list[str] = field(default_factory=lambda: [""])
     fields_match: str | None = None
@@ -162,7 +172,7 @@ class _Reader:
             unique,
             missing,
             match,
-            checks,
+            [*checks, *(f.custom_check for f in fields if f.custom_check)],
             self.notes,
         )
 
@@ -181,12 +191,33 @@ class _Reader:
         self._unknown(name, content)
         french = content.get("frFormat") or ""
         french = french.get("name", "") if isinstance(french, dict) else french
-        constraints = self._constraints(name, kind, content.get("constraints"))
+        constraints = self._categories(name, content.get("categories")) | self._constraints(name, kind, content.get("constraints"))
         if "required" in content:
             self.notes.append(f'field {name!r}: "required" is passed over, its place is under "constraints"')
         example = content.get("example")
         shown = example if isinstance(example, str) else "" if example is None else json.dumps(example, ensure_ascii=False)
-        return Field(name, kind, self._format(name, kind, content.get("format")), options, constraints, missing, shown, str(french))
+        form, check = self._format(name, kind, content.get("format")), self._custom_check(name, content.get("customCheck"))
+        return Field(name, kind, form, options, constraints, missing, shown, str(french), check)
+
+    def _custom_check(self, name: str, declared: Any) -> dict[str, Any] | None:
+        """The name of a check, or an object with its name and parameters."""
+        content = {"name": declared} if isinstance(declared, str) else declared
+        if content is None:
+            return None
+        if not isinstance(content, dict) or not isinstance(content.get("name"), str):
+            self.problems.append(f"field {name!r}: customCheck is the name of a check, or an object with a name, not {declared!r}")
+            return None
+        return {"name": content["name"], "params": {**{k: v for k, v in content.items() if k != "name"}, "column": name}}
+
+    def _categories(self, name: str, declared: Any) -> dict[str, Any]:
+        """The values that a categorical field may have (texts, numbers, or objects with a value and a label): as an `enum`."""
+        if declared is None:
+            return {}
+        values = [v.get("value") if isinstance(v, dict) else v for v in _list(declared)]
+        if not isinstance(declared, list) or not values or not all(isinstance(v, str | int | float) for v in values):
+            self.problems.append(f"field {name!r}: categories is a list of values, or of objects with a value, not {declared!r}")
+            return {}
+        return {"enum": values}
 
     def _format(self, name: str, kind: str, declared: Any) -> str:
         if declared in (None, "", "default"):
@@ -245,7 +276,7 @@ class _Reader:
         return made
 
     def _unknown(self, name: str, content: dict[str, Any]) -> None:
-        known = (*TEXTS, *OPTIONS, *CHECKED_ELSEWHERE)
+        known = (*TEXTS, *OPTIONS, *EXTENSIONS)
         for key in content:
             near = difflib.get_close_matches(key, (*OPTIONS, "constraints", "missingValues", "format"), n=1, cutoff=0.75)
             if key in CONSTRAINTS and key != "required":
@@ -271,11 +302,18 @@ class _Reader:
         self.problems += [f"{where}: there is no field {c!r}{_near(c, names)}" for c in wanted if c not in names]
         return wanted
 
-    def _foreign(self, declared: Any, names: list[str]) -> list[str]:
-        if not isinstance(declared, dict):
-            self.problems.append("foreignKeys: a list of objects is wanted")
-            return []
-        return self.columns(declared.get("fields"), "foreignKeys", names)
+    def _foreign(self, declared: Any, names: list[str]) -> ForeignKey:
+        reference = declared.get("reference") if isinstance(declared, dict) else None
+        if not isinstance(reference, dict):
+            self.problems.append('foreignKeys: a list of objects with "fields" and "reference" is wanted')
+            return ForeignKey([], None)
+        fields = self.columns(declared.get("fields"), "foreignKeys", names)
+        if reference.get("resource"):
+            return ForeignKey(fields, None)
+        referred = self.columns(reference.get("fields"), "foreignKeys: reference", names)
+        if len(referred) != len(fields):
+            self.problems.append(f"foreignKeys: {len(fields)} field(s) refer to {len(referred)}")
+        return ForeignKey(fields, referred)
 
 
 def _wrong(constraint: str, value: Any) -> str:

@@ -10,32 +10,38 @@ from typing import Any, ClassVar, Literal
 
 import polars as pl
 from great_expectations.compatibility import pydantic
-from great_expectations.expectations.expectation import BatchExpectation, ColumnMapExpectation, ColumnPairMapExpectation
+from great_expectations.expectations.expectation import (
+    BatchExpectation,
+    ColumnMapExpectation,
+    ColumnPairMapExpectation,
+    MulticolumnMapExpectation,
+)
 
 from flows.errors import ConfigurationError
-from flows.quality.gx_polars.custom import column_condition, pair_condition
+from flows.quality.gx_polars.custom import column_condition, columns_condition, pair_condition
 from flows.quality.table_schema.constraints import bound, compare, meets
 from flows.quality.table_schema.descriptor import BOUNDS, CONSTRAINTS, Field, field_of
 from flows.quality.table_schema.reading import read
 
+BETWEEN = "\x1f"  # parts of a key
 OF_ONE_VALUE = tuple(c for c in CONSTRAINTS if c not in ("required", "unique"))
 
 
 def of_type(values: pl.Expr, *, field: dict[str, Any]) -> pl.Expr:
     """True where a value is one of the field's type. `field`: a descriptor of the standard, of which what decides the reading counts."""
-    column = _field(field)
+    column = field_in(field)
     return values.map_batches(lambda s: read(s, column).is_not_null(), return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def meeting(values: pl.Expr, *, field: dict[str, Any], constraint: str, limit: Any) -> pl.Expr:
     """True where a value meets the constraint, or is none of the field's type, which is for `of_type` to say."""
-    column = _field(field)
+    column = field_in(field)
     return values.map_batches(lambda s: meets(s, column, constraint, limit), return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def comparing(a: pl.Expr, b: pl.Expr, *, field_A: dict[str, Any], field_B: dict[str, Any], operator: str) -> pl.Expr:
     """True where the values of two columns compare so, or one of them is none of its field's type."""
-    fields = (_field(field_A), _field(field_B))
+    fields = (field_in(field_A), field_in(field_B))
 
     def compared(both: pl.Series) -> pl.Series:
         return compare(both.struct.field("a"), both.struct.field("b"), fields, operator)
@@ -43,13 +49,22 @@ def comparing(a: pl.Expr, b: pl.Expr, *, field_A: dict[str, Any], field_B: dict[
     return pl.struct(a.alias("a"), b.alias("b")).map_batches(compared, return_dtype=pl.Boolean, is_elementwise=True)
 
 
-def _field(content: dict[str, Any]) -> Field:
+def referring_to(columns: dict[str, pl.Expr], *, referring: list[str], referred: list[str]) -> pl.Expr:
+    """True where the columns `referring` are, together, what `referred` is in some row, or are not all filled. The values that are referred
+    to are held in memory, each once."""
+    own, other = (pl.concat_str([columns[name].cast(pl.String) for name in names], separator=BETWEEN) for names in (referring, referred))
+    return own.is_in(other.drop_nulls().unique().implode()).fill_null(True)
+
+
+def field_in(content: dict[str, Any]) -> Field:
+    """What a `field` argument says: a descriptor without its name. Raises: ConfigurationError."""
     return field_of({"name": "-", **content})
 
 
 column_condition("column_values.of_table_schema_type", of_type, ("field",))
 column_condition("column_values.meeting_table_schema_constraint", meeting, ("field", "constraint", "limit"))
 pair_condition("column_pair_values.comparing_as_table_schema", comparing, ("field_A", "field_B", "operator"))
+columns_condition("multicolumn_values.referring_to_rows", referring_to, ("referring", "referred"), across_rows=True)
 
 
 class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
@@ -65,7 +80,7 @@ class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
 
     @pydantic.validator("field")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return _described(value)
+        return described(value)
 
 
 class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
@@ -80,7 +95,7 @@ class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
 
     @pydantic.validator("field")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return _described(value)
+        return described(value)
 
     @pydantic.validator("constraint")
     def _is_a_constraint(cls, value: str) -> str:
@@ -94,7 +109,7 @@ class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
             raise ValueError("is missing")
         if "field" in values and "constraint" in values:
             try:
-                checked_limit(_field(values["field"]), values["constraint"], value)
+                checked_limit(field_in(values["field"]), values["constraint"], value)
             except ConfigurationError as error:
                 raise ValueError(error.message) from None
         return value
@@ -114,7 +129,27 @@ class ExpectColumnPairValuesToCompareAsTableSchema(ColumnPairMapExpectation):
 
     @pydantic.validator("field_A", "field_B")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return _described(value)
+        return described(value)
+
+
+class ExpectMulticolumnValuesToReferToRows(MulticolumnMapExpectation):
+    """Expect a foreign key of a table to itself to hold: what the columns `referring` are together, `referred` are in some row.
+    `column_list`: all of them, each once."""
+
+    referring: list[str]
+    referred: list[str]
+    ignore_row_if: Literal["all_values_are_missing", "any_value_is_missing", "never"] = "never"
+    domain_keys: ClassVar[Any] = (*MulticolumnMapExpectation.domain_keys, "ignore_row_if")
+    map_metric = "multicolumn_values.referring_to_rows"
+    sentence: ClassVar[str] = "Les valeurs de {les referring} doivent se trouver, dans une ligne, parmi celles de {les referred}"
+    success_keys = ("referring", "referred", "mostly")
+
+    @pydantic.validator("referred")
+    def _are_as_many(cls, value: list[str], values: dict[str, Any]) -> list[str]:
+        named, referring = values.get("column_list") or [], values.get("referring") or []
+        if len(value) != len(referring) or not {*value, *referring} <= {*named}:
+            raise ValueError("has as many columns as referring, all of them of column_list")
+        return value
 
 
 class _ColumnsExpectation(BatchExpectation):
@@ -163,9 +198,9 @@ def checked_limit(field: Field, constraint: str, limit: Any) -> None:
         bound(field, value)
 
 
-def _described(value: dict[str, Any]) -> dict[str, Any]:
+def described(value: dict[str, Any]) -> dict[str, Any]:
     try:
-        _field(value)
+        field_in(value)
     except ConfigurationError as error:
         raise ValueError(error.message) from None
     return value

@@ -24,7 +24,7 @@ SPECIAL = {"NaN": "nan", "INF": "inf", "+INF": "inf", "-INF": "-inf"}
 DURATION = r"^-?P(?:[0-9]+(?:[.,][0-9]+)?[YMWD])*(?:T(?:[0-9]+(?:[.,][0-9]+)?[HMS])+)?$"
 DURATION_ORDER = r"^-?P(?:[^YMWDT]+Y)?(?:[^YMWDT]+M)?(?:[^YMWDT]+W)?(?:[^YMWDT]+D)?(?:T(?:[^HMS]+H)?(?:[^HMS]+M)?(?:[^HMS]+S)?)?$"
 STRINGS = {
-    "email": r"^[^\s@<>()\[\],;:\\\"]+@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}]{2,}$",
+    "email": r"^[^\s@<>()\[\],;:\\\".]+(?:\.[^\s@<>()\[\],;:\\\".]+)*@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}]{2,}$",
     "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s]+$",
     "uuid": r"^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
     "binary": r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
@@ -272,6 +272,8 @@ def _items_hold(items: list[Any], item: Field) -> bool:
     for value in items:
         if value is None or not isinstance(value, plain):  # type: ignore[arg-type]
             return False
+        if isinstance(value, float) and value.is_integer():  # 1.0 is an integer in JSON
+            value = int(value)
         texts.append(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     made = pl.Series(texts, dtype=pl.String)
     checked = [meets(made, item, name, value) for name, value in item.constraints.items() if name not in ("required", "unique")]

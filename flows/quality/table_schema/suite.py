@@ -63,7 +63,7 @@ def suite_of(schema: Schema, known: Collection[str] = ()) -> dict[str, Any]:
 
     Raises: ConfigurationError for a limit that is no value of its field's type.
     """
-    not_checked = [f"foreign key on {', '.join(k)}: a suite sees one table" for k in schema.foreign_keys if k]
+    not_checked = [f"foreign key on {', '.join(k.fields)}: a suite sees one table" for k in schema.foreign_keys if k.referred is None]
     rows = [
         *(e for f in schema.fields for e in _field(f, schema, not_checked)),
         *_keys(schema),
@@ -77,6 +77,7 @@ def suite_of(schema: Schema, known: Collection[str] = ()) -> dict[str, Any]:
         "version": schema.version,
         "optional": [f.name for f in schema.fields if f.name not in required],
         "fields": {f.name: _kept(f, schema) for f in schema.fields},
+        "unique": _in_keys(schema),
         "not_checked": not_checked,
     }
     return {
@@ -92,6 +93,14 @@ def suite_of(schema: Schema, known: Collection[str] = ()) -> dict[str, Any]:
 def _kept(field: Field, schema: Schema) -> dict[str, Any]:
     """How a file's column is read before the suite is tried on it."""
     return {**field.reading, "missingValues": schema.missing_values if field.missing_values is None else field.missing_values}
+
+
+def _in_keys(schema: Schema) -> list[str]:
+    """Columns of which values are compared with each other: as values, `01` and `1` of an integer are the same. With a pattern, which is
+    about what is written, they stay as they are."""
+    among = {*schema.primary_key, *(c for key in schema.unique_keys for c in key)}
+    among |= {c for key in schema.foreign_keys for c in (*key.fields, *(key.referred or []))}
+    return [f.name for f in schema.fields if (f.constraints.get("unique") or f.name in among) and "pattern" not in f.constraints]
 
 
 # ---- which columns there are --------------------------------------------------------------------------------------------
@@ -236,6 +245,8 @@ def _several(values: list[str]) -> str:
 
 def whole(pattern: str) -> str:
     """A pattern that the whole text has to match, as the standard has it; a search would accept a part of it."""
+    if flags := re.match(r"\(\?[aiLmsux]+\)", pattern):  # they stand at the beginning, or Python cannot read it
+        return flags[0] + whole(pattern[flags.end() :])
     anchored = pattern.startswith("^") and re.search(r"(?<!\\)\$$", pattern)
     if anchored and "|" not in re.sub(r"\\.|\[[^\]]*\]", "", _outside(pattern)):
         return pattern
@@ -259,9 +270,15 @@ def _unique(name: str, rule: str) -> Entry:
 
 
 def _keys(schema: Schema) -> Iterator[Entry]:
-    for rule, key in [("primaryKey", schema.primary_key), *(("uniqueKeys", k) for k in schema.unique_keys)]:
-        if len(key) == 1:
-            yield _unique(key[0], rule)
-        elif key:
-            text = f"{', '.join(f'« {c} »' for c in key)} : ensemble, ces colonnes ne se répètent pas."
-            yield "expect_compound_columns_to_be_unique", {"column_list": key}, text, rule
+    for rule, columns in [("primaryKey", schema.primary_key), *(("uniqueKeys", k) for k in schema.unique_keys)]:
+        if len(columns) == 1:
+            yield _unique(columns[0], rule)
+        elif columns:
+            text = f"{', '.join(f'« {c} »' for c in columns)} : ensemble, ces colonnes ne se répètent pas."
+            yield "expect_compound_columns_to_be_unique", {"column_list": columns}, text, rule
+    for key in schema.foreign_keys:
+        if key.fields and key.referred:
+            named = [", ".join(f"« {c} »" for c in each) for each in (key.fields, key.referred)]
+            arguments = {"column_list": list(dict.fromkeys((*key.fields, *key.referred)))}
+            arguments |= {"referring": key.fields, "referred": key.referred}
+            yield "expect_multicolumn_values_to_refer_to_rows", arguments, f"{named[0]} : une valeur de {named[1]}.", "foreignKeys"

@@ -49,6 +49,10 @@ def loaded(folder: Path, *fields: object, **more: object):
         ({"fields": [{"name": "a", "type": "array", "arrayItem": {"type": "entier"}}]}, "'a[]': 'entier' is not a type"),
         ({"fields": [{"name": "a"}], "primaryKey": "b"}, "primaryKey: there is no field 'b'"),
         ({"fields": [{"name": "a"}], "foreignKeys": ["a"]}, "foreignKeys"),
+        ({"fields": [{"name": "a"}], "foreignKeys": [{"fields": "a"}]}, '"fields" and "reference"'),
+        ({"fields": [{"name": "a"}], "foreignKeys": [{"fields": "a", "reference": {"fields": "b"}}]}, "reference: there is no field 'b'"),
+        ({"fields": [{"name": "a", "customCheck": 5}]}, "customCheck is the name of a check"),
+        ({"fields": [{"name": "a", "categories": []}]}, "categories is a list"),
         ({"fields": [{"name": "a"}], "missingValues": "NA"}, "missingValues: a list"),
         ({"fields": [{"name": "a"}], "fieldsMatch": "sometimes"}, "fieldsMatch"),
         ({"fields": [{"name": "a"}], "custom_checks": ["x"]}, "custom_checks"),
@@ -107,6 +111,20 @@ def test_a_byte_order_mark_and_the_parts_of_a_schema(tmp_path):
     }
     schema = load_schema(schema_file(tmp_path, "\ufeff" + json.dumps(content)))
     assert (schema.primary_key, schema.missing_values) == (["a", "b"], ["", "NA"])
+
+
+def test_categories_and_checks_of_a_field(tmp_path):
+    checks = [{"name": "code-commune-insee", "cog": "2024"}, "siret"]
+    fields = [{"name": name, "customCheck": check} for name, check in zip("ab", checks, strict=True)]
+    schema = loaded(
+        tmp_path, *fields, {"name": "c", "categories": ["x", {"value": "y", "label": "Y"}]}, custom_checks=[{"name": "siren", "params": {}}]
+    )
+    assert schema.custom_checks == [
+        {"name": "siren", "params": {}},
+        {"name": "code-commune-insee", "params": {"cog": "2024", "column": "a"}},
+        {"name": "siret", "params": {"column": "b"}},
+    ]
+    assert schema.fields[2].constraints == {"enum": ["x", "y"]}
 
 
 def test_which_files_are_schemas():

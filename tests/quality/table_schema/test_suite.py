@@ -113,6 +113,42 @@ def test_keys_of_several_columns(tmp_path):
     assert failed(suite, pl.DataFrame({"a": ["1", "1"], "b": ["1", "1"]})) == {"critical primaryKey": 2, "critical uniqueKeys": 2}
 
 
+def test_a_foreign_key_of_a_table_to_itself(tmp_path):
+    fields = [{"name": "id", "type": "integer"}, {"name": "parent", "type": "integer"}, {"name": "pays"}]
+    simple = {"fields": "parent", "reference": {"resource": "", "fields": "id"}}
+    together = {"fields": ["pays", "parent"], "reference": {"fields": ["pays", "id"]}}
+    rows = {"id": ["1", "2", "3"], "parent": [None, "1", "9"], "pays": ["fr", "fr", "fr"]}
+    for key in (simple, together):
+        suite = made(tmp_path, *fields, foreignKeys=[key])
+        assert failed(suite, pl.DataFrame(rows)) == {"critical foreignKeys": 1}
+        assert failed(suite, pl.DataFrame(rows | {"parent": [None, "1", "2"]})) == {}
+    assert failed(suite, pl.DataFrame(rows | {"parent": [None, "1", "2"], "pays": ["fr", "be", "fr"]})) == {"critical foreignKeys": 2}
+    with pytest.raises(ConfigurationError, match=r"1 field.s. refer to 2"):
+        made(tmp_path, *fields, foreignKeys=[{"fields": "parent", "reference": {"fields": ["pays", "id"]}}])
+
+
+def test_values_of_a_key_are_compared_as_values(tmp_path):
+    """Not as texts: 01 and 1 of an integer are one."""
+    (tmp_path / "d.csv").write_text("n;jour;x;code\n1;01/02/2020;1,5;01\n01;1/2/2020;1,50;1\n")
+    fields = [
+        {"name": "n", "type": "integer", "constraints": {"unique": True}},
+        {"name": "jour", "type": "date", "format": "%d/%m/%Y", "constraints": {"unique": True}},
+        {"name": "x", "type": "number", "decimalChar": ",", "constraints": {"unique": True}},
+        {"name": "code", "constraints": {"unique": True}},
+    ]
+    made(tmp_path, *fields)
+    [trial] = try_suite(tmp_path / "schema.json", tmp_path / "d.csv", load_settings())
+    assert {r.text.split(" »")[0] for r in trial.failed} == {"« n", "« jour", "« x"}
+    assert [r.unexpected for r in trial.failed] == [2, 2, 2]
+
+
+def test_names_of_columns_may_have_spaces_around(tmp_path):
+    (tmp_path / "d.csv").write_text(" a ;b\n1;2\n")
+    made(tmp_path, {"name": "a", "constraints": {"required": True}}, {"name": "b"})
+    [trial] = try_suite(tmp_path / "schema.json", tmp_path / "d.csv", load_settings())
+    assert trial.verdict == "passed" and "the name of the column ' a ' is read as 'a'" in trial.notes
+
+
 HEADERS = [
     (None, ["a", "b"], {}),
     (None, ["b", "a"], {"info fields"}),
@@ -156,6 +192,8 @@ def test_a_required_column_that_is_not_there(tmp_path):
         ("^(a|b)$", "^(a|b)$"),
         (r"^a\$", r"^(?:^a\$)$"),
         ("^[|]$", "^[|]$"),
+        ("(?i)^a$", "(?i)^a$"),
+        ("(?i)a|b", "(?i)^(?:a|b)$"),
     ],
 )
 def test_a_pattern_is_of_the_whole_text(pattern, regex):
@@ -168,7 +206,7 @@ def test_french_formats_and_checks(tmp_path):
         {"name": "cohesive-columns-value", "params": {"column": "a", "othercolumns": ["b"]}},
         {"name": "one-of-required", "params": {"column1": "b", "column2": "siret"}},
         {"name": "year_interval_value", "params": {"column": "a", "allow-year-only": True}},
-        {"name": "opening-hours-value", "params": {"column": "a"}},
+        {"name": "horoscope-value", "params": {"column": "a"}},
         {"name": "french-siren-value", "params": {"column": "absente"}},
     ]
     fields = [{"name": "siret", "frFormat": "siret"}, {"name": "a"}, {"name": "b", "frFormat": {"name": "inconnu"}}]
@@ -181,7 +219,7 @@ def test_french_formats_and_checks(tmp_path):
         "critical custom_checks.year-interval-value": 1,
     }
     said = " ".join(suite["meta"]["table_schema"]["not_checked"])
-    assert "opening-hours-value" in said and "'inconnu'" in said and "'absente'" in said and "french-siret" not in said
+    assert "horoscope-value" in said and "'inconnu'" in said and "'absente'" in said and "french-siret" not in said
 
 
 def test_columns_are_compared_as_what_they_are(tmp_path):
