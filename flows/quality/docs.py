@@ -79,6 +79,11 @@ def rule(name: str, results: list[CheckResult]) -> str:
     return found.format(rest.strip() if kind == "drift" else about) if found else (NOT_MET if kind.startswith("expect_") else "") + name
 
 
+def in_question(result: CheckResult) -> str:
+    """How many rows do not meet it; of expectations of the whole table, how many values."""
+    return counted(result.unexpected or 0, "ligne" if result.level == "row" else "valeur")
+
+
 def _columns(names: str) -> dict[str, Any]:
     """The columns of a rule's name as the arguments that they were."""
     each = names.split(",") if names else []
@@ -95,7 +100,7 @@ def reasons(report: CheckReport) -> list[str]:
         if r.error:
             lines.append(f"« {sentence(r)} » n'a pas pu être évalué : {r.error}")
         else:
-            found = f"{counted(r.unexpected, 'ligne')} en cause" if r.unexpected is not None else f"constaté : {number(r.observed)}"
+            found = f"{in_question(r)} en cause" if r.unexpected is not None else f"constaté : {number(r.observed)}"
             if r.type in PREVIOUS and r.examples:
                 found = "constaté : " + " ; ".join(r.examples)
             lines.append(f"Non satisfait : {sentence(r)} ({found})")
@@ -138,7 +143,7 @@ class Row:
 
     @property
     def phrase(self) -> str:
-        return trends.phrase([answer for _, answer in self.series])
+        return trends.phrase([answer for _, answer in self.series], self.result.type)
 
 
 def rows(report: CheckReport, trend: Trend) -> list[Row]:
@@ -153,7 +158,7 @@ def template(name: str) -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"number": number, "moment": moment, "figures": trends.figures}
+    environment.filters |= {"number": number, "moment": moment, "figures": trends.figures, "in_question": in_question}
     return environment.get_template(name)
 
 
@@ -178,5 +183,6 @@ def render(report: CheckReport, title: str, trend: Trend | None = None) -> str:
         refused=[(rule(name, report.results), count) for name, count in sorted(report.refused_by_rule.items(), key=lambda i: -i[1])],
         reasons=reasons(report),
         at=moment(report.at),
+        sentences_of=PREVIOUS,  # their examples are sentences about the table, not values of rows
     )
     return typeset(page)

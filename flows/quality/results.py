@@ -28,9 +28,11 @@ class CheckResult:
     observed: Any = None
     checked_rows: int | None = None
     unexpected: int | None = None
-    """Number of rows that do not meet it."""
+    """Number of rows that do not meet it; of expectations of the whole table, of values."""
     refused: int = 0
     """Rows of the load that it took out (`on_failure: quarantine`): they are not among those that were checked last."""
+    refused_of: int | None = None
+    """Rows that were checked first, of which it took those out: other rules took out rows as well."""
     examples: list[str] = field(default_factory=list)
     """A few unexpected values, masked (steps/shown.py)."""
     error: str = ""
@@ -49,6 +51,11 @@ class CheckResult:
         """Its name among the rules that refuse rows: type, columns, and a mark where the suites ask the same of them twice."""
         name = f"{self.type}:{','.join(self.columns)}" if self.columns else self.type
         return f"{name}#{self.mark}" if self.mark else name
+
+    @property
+    def judged_rows(self) -> int | None:
+        """Of which `unexpected` and `refused` are."""
+        return self.refused_of or (self.checked_rows or 0) + self.refused or None
 
     @property
     def text(self) -> str:

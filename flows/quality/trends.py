@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import NamedTuple
 
+from flows.quality.previous import PREVIOUS
 from flows.quality.results import CheckReport, CheckResult
 from flows.quality.words import number, share
 
@@ -94,7 +95,7 @@ def keyed(results: list[CheckResult]) -> dict[str, CheckResult]:
 
 def answer(result: CheckResult) -> Answer:
     part = None
-    if result.unexpected is not None and (rows := (result.checked_rows or 0) + result.refused):
+    if result.level == "row" and result.unexpected is not None and (rows := result.judged_rows):
         part = round((result.unexpected + result.refused) / rows, 9)
     observed = result.observed if isinstance(result.observed, int | float) and not isinstance(result.observed, bool) else None
     return Answer(result.success, part, observed if observed is not None and math.isfinite(observed) else None)
@@ -116,8 +117,8 @@ def streak(answers: list[Answer]) -> int:
     return next((n for n, a in enumerate(reversed(answers)) if a.success != last), len(answers))
 
 
-def phrase(answers: list[Answer]) -> str:
-    """For project teams: how it was before, in one phrase; nothing where there is no before."""
+def phrase(answers: list[Answer], kind: str = "") -> str:
+    """For project teams: how it was before, in one phrase; nothing where there is no before. `kind`: type of the expectation."""
     if len(answers) < 2:
         return ""
     times = streak(answers)
@@ -130,7 +131,7 @@ def phrase(answers: list[Answer]) -> str:
         )
     else:
         said = f"non satisfait {times} fois de suite"
-    return said + _moved(answers)
+    return said if kind in PREVIOUS else said + _moved(answers)  # a change is no figure that changes
 
 
 def _moved(answers: list[Answer]) -> str:

@@ -20,6 +20,8 @@ def number(value: Any, digits: int = 3) -> str:
     """A figure the French way: thin spaces between thousands, a decimal comma, rounded."""
     if value is None:
         return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(number(each, digits) for each in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value) if len(str(value)) < 200 else str(value)[:199] + "…"
     text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}".rstrip("0").rstrip(".")

@@ -59,12 +59,14 @@ def wrong_rows(found: list[Evaluated], height: int) -> pl.DataFrame | None:
 
 
 def with_refused(found: list[Evaluated], first: list[Evaluated], rules: Mapping[str, int]) -> list[CheckResult]:
-    """Results of the last round, with what each took out before: how many rows, and examples of them, from the first round."""
-    shown = {e.result.rule: e.result.examples for e in first}
+    """Results of the last round, with what each took out before: how many rows, of how many, and examples, from the first round."""
+    before = {e.result.rule: e.result for e in first}
     results = []
     for one in (e.result for e in found):
         count = rules.get(one.rule, 0) if one.level == "row" and one.severity == "critical" else 0
-        results.append(replace(one, refused=count, examples=one.examples or shown.get(one.rule, [])) if count else one)
+        if count and (then := before.get(one.rule)) is not None:
+            one = replace(one, refused=count, refused_of=then.checked_rows, examples=one.examples or then.examples)
+        results.append(one)
     return results
 
 
@@ -99,11 +101,11 @@ def result_reasons(results: list[CheckResult], rules: Counter[str], on_failure: 
         what = (
             f"could not be evaluated: {r.error}"
             if r.error
-            else f"{r.unexpected} row(s)"
+            else f"{r.unexpected} {'row' if r.level == 'row' else 'value'}(s)"
             if r.unexpected is not None
             else f"found {r.observed}"
         )
-        reasons.append(f"{r.text} – {r.rule}, {what}")
+        reasons.append(f"{r.description} – {r.rule}, {what}" if r.description else f"{r.rule}, {what}")
     failed = {r.rule for r in results if not r.success}
     if on_failure == "quarantine":
         reasons += [

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flows.quality import trends
-from flows.quality.docs import SEVERITIES, rule, sentence
+from flows.quality.docs import SEVERITIES, in_question, rule, sentence
+from flows.quality.previous import PREVIOUS
 from flows.quality.results import CheckReport, CheckResult
 from flows.quality.trends import Trend
 from flows.quality.words import counted, number, share
@@ -19,7 +20,7 @@ def found(report: CheckReport, trend: Trend, as_text: Callable[[str], str]) -> l
     """Items of a Markdown list, the gravest first. `as_text`: makes what was typed or loaded harmless in Markdown."""
     lines = [f"**Données personnelles** – {as_text(line)}" for line in report.personal_data]
     failed = [(key, r) for key, r in trends.keyed(report.results).items() if not r.success or r.refused]
-    failed.sort(key=lambda one: (bool(one[1].refused), list(SEVERITIES).index(one[1].severity)))
+    failed.sort(key=lambda one: _gravity(one[1]))
     for key, result in failed[:SHOWN]:
         lines.append(_failure(result, [answer for _, answer in trend.of(key)], as_text))
     if len(failed) > SHOWN:
@@ -32,28 +33,36 @@ def found(report: CheckReport, trend: Trend, as_text: Callable[[str], str]) -> l
     return lines
 
 
+def _gravity(result: CheckResult) -> tuple[bool, bool, int]:
+    """What is critical and failed, what took rows out, and the others."""
+    return result.severity != "critical" or result.success, not result.refused, list(SEVERITIES).index(result.severity)
+
+
 def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callable[[str], str]) -> str:
-    state = "Lignes écartées" if result.refused else STATES[result.severity]
-    line = f"**{state}** – {as_text(sentence(result)).rstrip('.')}"
+    state = "Lignes écartées" if result.refused and result.success else STATES[result.severity]
+    line = f"**{state}** – {as_text(sentence(result).rstrip('.'))}"
     if result.error:
         return f"{line} : n'a pas pu être évalué ({as_text(result.error)})."
     line += f" : {_how_many(result, as_text)}"
-    if before := trends.phrase(answers):
+    if before := trends.phrase(answers, result.type):
         line += f" ; {before}"
-    if result.level == "table" and result.examples:  # sentences about the table, not values of rows
-        return f"{line}. {' ; '.join(as_text(e) for e in result.examples)}."
+    if result.type in PREVIOUS:
+        return f"{line}."
     examples = ", ".join(f"« {as_text(e)} »" for e in result.examples)
     return f"{line}. Par exemple : {examples}." if examples else f"{line}."
 
 
 def _how_many(result: CheckResult, as_text: Callable[[str], str]) -> str:
-    if result.refused:
-        rows = (result.checked_rows or 0) + result.refused
-        return f"{counted(result.refused, 'ligne')} sur {number(rows)}, {share(result.refused / rows)}"
+    if result.refused and (rows := result.judged_rows):
+        more = f" ; encore {in_question(result)} en cause" if result.unexpected else ""
+        return f"{counted(result.refused, 'ligne écartée')} sur {number(rows)}, {share(result.refused / rows)}{more}"
+    if result.type in PREVIOUS and result.examples:  # sentences about the table, not values of rows
+        return "constaté : " + " ; ".join(as_text(e) for e in result.examples)
     if result.unexpected is None:
         return f"constaté : {as_text(number(result.observed))}"
-    part = f", {share(result.unexpected / result.checked_rows)}" if result.checked_rows else ""
-    return f"{counted(result.unexpected, 'ligne')} en cause sur {number(result.checked_rows)}{part}"
+    if not result.checked_rows:
+        return f"{in_question(result)} en cause"
+    return f"{in_question(result)} en cause sur {number(result.checked_rows)}, {share(result.unexpected / result.checked_rows)}"
 
 
 def table(report: CheckReport, trend: Trend) -> list[dict[str, str]]:
@@ -63,12 +72,21 @@ def table(report: CheckReport, trend: Trend) -> list[dict[str, str]]:
             "contrôle": sentence(r),
             "importance": SEVERITIES[r.severity],
             "résultat": "satisfait" if r.success else "non satisfait",
-            "lignes en cause": number(r.unexpected) if r.unexpected is not None else "–",
-            "constaté": number(r.observed),
-            "évolution": trends.phrase([answer for _, answer in trend.of(key)]) or "–",
+            "lignes en cause": number(r.unexpected) if r.unexpected is not None and r.level == "row" else "–",
+            "lignes écartées": number(r.refused) if r.refused else "–",
+            "constaté": _observed(r),
+            "évolution": trends.phrase([answer for _, answer in trend.of(key)], r.type) or "–",
         }
         for key, r in trends.keyed(report.results).items()
     ]
+
+
+def _observed(result: CheckResult) -> str:
+    if result.type in PREVIOUS and result.examples:
+        return " ; ".join(result.examples)
+    if result.level == "table" and result.unexpected:
+        return f"{in_question(result)} en cause"
+    return number(result.observed)
 
 
 def todo(report: CheckReport) -> list[str]:

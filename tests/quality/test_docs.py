@@ -65,6 +65,23 @@ class Page(HTMLParser):
 PLAIN = Page(render(report(), "Titre"))
 
 
+def test_counts_of_values_of_rows_and_of_changes():
+    distinct = {"type": "expect_column_distinct_values_to_be_in_set", "arguments": {"column": "texte", "value_set": ["a"]}}
+    values = result(**distinct, success=False, unexpected=2, level="table", checked_rows=None, examples=["b", "c"])
+    common = {"type": "expect_column_most_common_value_to_be_in_set", "arguments": {"column": "texte", "value_set": ["a"]}}
+    most = result(**common, success=False, unexpected=None, level="table", checked_rows=None, observed=["b", "c"])
+    drop = {"type": "expect_row_count_to_stay_close_to_previous", "arguments": {"max_drop": 0.1}, "level": "table"}
+    fewer = result(**drop, success=False, unexpected=None, observed=-0.35, examples=["65 lignes au lieu de 100 (−35 %)"])
+    took = result(unexpected=0, checked_rows=600, refused=334, refused_of=1000)
+    page = Page(render(report(values, most, fewer, took, verdict="refused"), "Titre")).text
+    assert "2 valeurs en cause" in page and "« b », « c »" in page.replace("\u00a0", " ") and "constaté : b, c" in page
+    assert (
+        "334 lignes écartées sur 1\u202f000" in page
+        and "65 lignes au lieu de 100" in page
+        and "« 65 lignes" not in page.replace("\u00a0", " ")
+    )
+
+
 def evil_report() -> CheckReport:
     one = result(
         suite=EVIL, arguments={"column": EVIL}, success=False, unexpected=2, examples=[EVIL], error=EVIL, description="", observed=EVIL

@@ -161,6 +161,17 @@ def test_what_took_rows_out_says_how_many_and_shows_examples_of_them(load, data,
     assert answer(result).share == 0.25, "the trend counts them"
 
 
+def test_what_took_rows_out_is_counted_among_all_rows_whatever_other_rules_took_out(load, data, edit, suite):
+    edit("on_failure: block", "on_failure: quarantine")
+    among = ("expect_column_values_to_be_in_set", {"column": "theme", "value_set": ["paie"]})
+    length = ("expect_column_value_lengths_to_be_between", {"column": "texte", "min_value": 3})
+    suite(among, length)
+    data(csv_text([("a", "un", "paie"), ("b", "un", "x"), ("c", "trois", "x"), ("d", "un", "paie"), ("e", "cinq", "paie")]))
+    results = load().report.results
+    assert [(r.checked_rows, r.refused, r.refused_of) for r in results] == [(1, 2, 5), (1, 3, 5)]
+    assert [answer(r).share for r in results] == [0.4, 0.6]
+
+
 def test_a_table_that_is_right_only_without_the_refused_rows_is_published_and_it_is_said(load, data, edit, served, suite):
     edit("on_failure: block", "on_failure: quarantine")
     suite(NOT_NULL, (COUNT, {"max_value": 8}))

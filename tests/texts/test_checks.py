@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flows.quality.trends import Trend
-from flows.texts.checks import SHOWN, found, todo
+from flows.texts.checks import SHOWN, found, table, todo
 from flows.texts.summary import quoted, report_text
 from tests.quality.test_docs import EVIL, evil_report, report, result
 from tests.quality.test_trends import COUNT, trend
@@ -30,7 +30,28 @@ def test_what_changed_since_the_version_before_is_a_sentence_and_no_example():
         success=False, type="expect_row_count_to_stay_close_to_previous", arguments={"max_drop": 0.1}, level="table", observed=-0.35
     )
     (line,) = found(report(replace(drop, examples=["65 lignes au lieu de 100 (−35 %)"]), verdict="refused"), Trend(), quoted)
-    assert line.endswith(". 65 lignes au lieu de 100 \\(−35 %\\).") and "Par exemple" not in line
+    assert line.endswith(" : constaté : 65 lignes au lieu de 100 \\(−35 %\\).") and "Par exemple" not in line and "0,35" not in line
+    described = replace(drop, description="Le fichier est entier.", examples=["65 lignes au lieu de 100"])
+    (line,) = found(report(described, verdict="refused"), Trend(), quoted)
+    assert line == "**Non satisfait** – Le fichier est entier : constaté : 65 lignes au lieu de 100."
+
+
+def test_values_that_a_whole_column_should_not_have_are_no_rows():
+    distinct = {"type": "expect_column_distinct_values_to_be_in_set", "arguments": {"column": "texte", "value_set": ["a"]}}
+    one = result(**distinct, success=False, unexpected=2, level="table", checked_rows=None, examples=["b", "c"])
+    (line,) = found(report(one, verdict="refused"), Trend(), quoted)
+    assert line.endswith(" : 2 valeurs en cause. Par exemple : « b », « c ».")
+    (row,) = table(report(one, verdict="refused"), Trend())
+    assert (row["lignes en cause"], row["constaté"]) == ("–", "2 valeurs en cause")
+
+
+def test_what_took_rows_out_comes_before_warnings_and_counts_of_all_rows_that_were_checked():
+    took = result(success=True, unexpected=0, checked_rows=600, refused=334, refused_of=1000)
+    warned = result(**BAD, severity="warning", arguments={"column": "a"})
+    still = result(success=False, unexpected=1, checked_rows=600, refused=3, refused_of=1000, arguments={"column": "b"})
+    lines = found(report(warned, took, still, verdict="refused"), Trend(), quoted)
+    assert [line.partition(" –")[0] for line in lines] == ["**Non satisfait**", "**Lignes écartées**", "**À regarder**"]
+    assert "334 lignes écartées sur 1\u202f000, 33,4 %" in lines[1] and "encore 1 ligne en cause" in lines[0]
 
 
 def test_the_gravest_come_first_and_of_many_the_rest_is_counted():
