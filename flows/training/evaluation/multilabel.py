@@ -24,26 +24,11 @@ def evaluate(
     """
     truth, probabilities = _checked(truth, probabilities, len(labels))
     cuts, size = np.broadcast_to(np.asarray(thresholds, dtype=float), (len(labels),)), len(labels)
-    sums = Sums(len(truth), 3 * size + 2, seed)
+    summed = Sums(len(truth), 3 * size + 2, seed)
     for part in portions(len(truth)):
-        true, given = truth[part].astype(bool), probabilities[part] >= cuts
-        exact = (true == given).all(1)
-        sums.add(np.column_stack([true & given, true, given, exact, np.ones(len(true))]).astype(float))
-
-    def statistic(summed: Array) -> Mapping[str, Array]:
-        hits, true, given = (summed[:, i * size : (i + 1) * size] for i in range(3))
-        f1 = ratio(2 * hits, true + given)
-        return {
-            "micro_f1": ratio(2 * hits.sum(1), (true + given).sum(1)),
-            "macro_f1": ratio(np.nansum(f1, 1), (~np.isnan(f1)).sum(1)),
-            "subset_accuracy": ratio(summed[:, -2], summed[:, -1]),
-            "precision": ratio(hits, given),
-            "recall": ratio(hits, true),
-            "f1": f1,
-        }
-
-    found = sums.intervals(statistic, seed)
-    counts = sums.blocks.sum(0)[size : 2 * size]
+        summed.add(sums(truth[part], probabilities[part] >= cuts))
+    found = summed.intervals(scores, seed)
+    counts = summed.blocks.sum(0)[size : 2 * size]
     result = {"rows": len(truth)} | {name: found[name] for name in ("micro_f1", "macro_f1", "subset_accuracy")}
     result["per_label"] = [
         {
@@ -56,6 +41,27 @@ def evaluate(
         for i, label in enumerate(labels)
     ]
     return result
+
+
+def sums(truth: Array, given: Array) -> Array:
+    """What each row contributes to scores(): per label hits, true and given; whether the set is exactly right, and 1."""
+    true, given = np.asarray(truth).astype(bool), np.asarray(given).astype(bool)
+    return np.column_stack([true & given, true, given, (true == given).all(1), np.ones(len(true))]).astype(float)
+
+
+def scores(summed: Array) -> Mapping[str, Array]:
+    """Of sums over rows, shape (m, 3 * labels + 2)."""
+    size = (summed.shape[1] - 2) // 3
+    hits, true, given = (summed[:, i * size : (i + 1) * size] for i in range(3))
+    f1 = ratio(2 * hits, true + given)
+    return {
+        "micro_f1": ratio(2 * hits.sum(1), (true + given).sum(1)),
+        "macro_f1": ratio(np.nansum(f1, 1), (~np.isnan(f1)).sum(1)),
+        "subset_accuracy": ratio(summed[:, -2], summed[:, -1]),
+        "precision": ratio(hits, given),
+        "recall": ratio(hits, true),
+        "f1": f1,
+    }
 
 
 def choose_thresholds(truth: Array, probabilities: Array) -> Array:

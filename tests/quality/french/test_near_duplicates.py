@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import string
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import assume, given, settings
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from flows.errors import ConfigurationError
 from flows.near_duplicates import minhash
 from flows.near_duplicates.folding import folded
-from flows.near_duplicates.minhash import bands, jaccard, shingles
 from flows.quality.french import near_duplicates
 from flows.quality.french.near_duplicates import is_not_near_duplicate
 from tests.conftest import REPOSITORY
@@ -98,23 +96,6 @@ def _exactly(texts: list[str], threshold: float, shingle: int) -> list[bool]:
     plain = pl.DataFrame({"text": texts}).select(folded(pl.col("text"))).to_series().to_list()
     sets = [{t[i : i + shingle] for i in range(max(1, len(t) - shingle + 1))} for t in plain]
     return [any(len(a & b) / len(a | b) >= threshold for b in sets[:number]) for number, a in enumerate(sets)]
-
-
-@settings(deadline=None)
-@given(st.lists(st.text("ab é😀", min_size=1, max_size=20), min_size=2, max_size=12), st.integers(1, 6))
-def test_similarity_is_exact(texts: list[str], shingle: int) -> None:
-    left, right = np.arange(len(texts) - 1), np.arange(1, len(texts))
-    sets = [{t.ljust(shingle)[i : i + shingle] for i in range(max(1, len(t) - shingle + 1))} for t in texts]
-    expected = [len(sets[i] & sets[j]) / len(sets[i] | sets[j]) for i, j in zip(left, right, strict=True)]
-    assert jaccard(pl.Series(texts), left, right, shingle).tolist() == pytest.approx(expected)
-    assert len(set(shingles(pl.Series(texts), shingle)[0].tolist())) == len(set().union(*sets))
-
-
-def test_bands_find_pairs_at_the_threshold() -> None:
-    for threshold in (0.3, 0.5, 0.8, 0.9, 0.99):
-        count, length = bands(threshold)
-        assert 1 - (1 - threshold**length) ** count >= 0.99
-        assert count * length <= 256
 
 
 def test_portions_give_the_same_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
