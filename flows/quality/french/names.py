@@ -17,9 +17,10 @@ PLACEHOLDERS = """
     connue, non précisé, non précisée, non disponible, non déterminé, non déterminée, non défini, non définie, non applicable, non
     fourni, non transmis, non concerné, non spécifié, non attribué, non identifié, non indiqué, pas de nom, pas renseigné, ne sait
     pas, nsp, à compléter, à définir, à déterminer, à préciser, à renseigner, à remplir, à saisir, à venir, en attente, en cours,
-    en cours de création, tbd, tbc, to do, to be defined, placeholder, nom, prénom, nom prénom, nom et prénom, votre nom, nom de
-    famille, nom usuel, nom de l'entreprise, raison sociale, dénomination, dénomination sociale, société, entreprise, john doe,
-    jane doe, monsieur x, m. x, mr x, madame x, mme x, supprimé, supprimée, à supprimer, ne pas utiliser, doublon
+    en cours de création, tbd, tbc, to do, to be defined, placeholder, nom, prénom, nom prénom, prénom nom, nom et prénom,
+    prénom et nom, votre nom, nom de famille, nom usuel, nom de l'entreprise, raison sociale, dénomination, dénomination sociale,
+    société, entreprise, john doe, jane doe, monsieur x, m. x, mr x, madame x, mme x, supprimé, supprimée, à supprimer,
+    ne pas utiliser, doublon
 """
 REPEATED = 3  # how often one character is typed in a row, and nothing else, to fill a field
 ALONE = ("x", "y", "z", "0")

@@ -17,6 +17,8 @@ ORDINARY = "\\x00-\\x7Fàâäæéèêëîïôöùûüÿç’…–—°·§\\u00
 """Encoding errors made of these alone do not exist, so that most French texts need not be searched for any."""
 UNNOTICED = ("Å“", "Å’", "ÃŽ")
 """œ, Œ and Î read as Windows-1252, which ftfy takes for a letter before a quotation mark, and for two letters."""
+ALONE = "hidden|disabled|checked|selected|readonly|required|multiple|async|defer|nowrap|noshade|compact|controls|autoplay|reversed|open"
+"""HTML's attributes without a value: "a <b et c> d" has none of them, and no "="."""
 MISREAD = "ŽÚÞÈËÍÓÔÛÙ‚ƒ†‡ˆ‰ŠÕ"
 """An accented small letter of one of Windows-1252, MacRoman and code page 850 reads as one of these in another of the three."""
 
@@ -81,6 +83,6 @@ def _html() -> str:
     from lxml.html import defs
 
     names = sorted({*defs.tags, "main", "picture", "template", "dialog", "slot"}, key=len, reverse=True)
-    tag = rf"</?(?:{'|'.join(names)}|[ovwm]:[a-z]+)(?:\s[^<>]*)?/?>"
+    tag = rf"</?(?:{'|'.join(names)}|[ovwm]:[a-z]+)(?:\s+(?:[^<>]*=|(?:{ALONE})\b)[^<>]*)?\s*/?>"
     entity = rf"&(?:{'|'.join(map(re.escape, name2codepoint))}|apos|#\d{{1,7}}|#x[0-9a-f]{{1,6}});"
     return rf"(?i){tag}|<!--|<!\[CDATA\[|<!doctype|<\?xml|{entity}"

@@ -155,10 +155,15 @@ def test_html_is_found() -> None:
         "d&rsquo;un",
         "<!-- note -->",
         "<o:p></o:p>",
+        "<td nowrap>",
+        "<p >",
+        '<span style="color:red" lang=fr>',
     ]
     assert meets(is_free_of_html, *residue) == [False] * len(residue)
     plain = [
         "a < b et c > d",
+        "si a<b et c>d",
+        "l'indice <i et le reste> de la formule",
         "effectif <50 salariés>",
         "écrire à <nom>",
         "R&D; recherche",
