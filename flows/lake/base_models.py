@@ -27,6 +27,7 @@ REVISION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 UPLOAD = re.compile(r"[0-9a-f]{32}")
 RACY_NS = 2_000_000_000  # a file that was written this shortly before may be written again without its times telling
+LONGEST_NAME = 250  # characters
 MAIN = "main"  # what a reference without a revision means
 
 
@@ -81,10 +82,16 @@ def parse(place: str) -> tuple[str, str]:
     return name, revision
 
 
+def is_file_name(name: object) -> bool:
+    """A plain relative path that leads nowhere else: no `..`, no hidden file, nothing that a terminal would not show."""
+    if not isinstance(name, str) or not 0 < len(name) < LONGEST_NAME or not name.isprintable() or "\\" in name:
+        return False
+    return str(PurePosixPath(name)) == name and not name.startswith("/") and all(part[0] != "." for part in name.split("/"))
+
+
 def require_file_name(name: object, where: str) -> None:
-    """Raises: Refused for what is no plain relative path, and could lead out of a folder."""
-    plain = isinstance(name, str) and 0 < len(name) < 250 and name.isprintable() and "\\" not in name
-    if not plain or str(PurePosixPath(str(name))) != name or str(name).startswith("/") or any(p[0] == "." for p in str(name).split("/")):
+    """Raises: Refused."""
+    if not is_file_name(name):
         raise Refused(f"{str(name)[:80]!r} is not a name that a file of a model may have", where=where)
 
 

@@ -24,6 +24,8 @@ class Hub:
     gated: set[str] = field(default_factory=set)
     published: dict[str, str] = field(default_factory=dict)
     """File -> the sha256 that the hub claims, where it is not the one of the bytes that it sends."""
+    cut: set[str] = field(default_factory=set)
+    """Files whose first answer breaks off in the middle."""
     seen: list[str] = field(default_factory=list)
     """Method and path of each request."""
     address: str = ""
@@ -92,7 +94,16 @@ class _Handler(BaseHTTPRequestHandler):
         if name in hub.gated:
             return self._error(403, "GatedRepo")
         data = (folder / file).read_bytes()
-        self._answer(200, data, {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT})
+        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
+        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        if self.command == "GET" and file in hub.cut:
+            hub.cut.remove(file)
+            self._answer(200, data, headers, sent=len(data) // 2)
+            self.close_connection = True
+        else:
+            self._answer(206 if start else 200, data[start:], headers)
 
     def _json(self, value: Any) -> None:
         self._answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
@@ -100,13 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _error(self, status: int, code: str) -> None:
         self._answer(status, b"{}", {"X-Error-Code": code, "X-Error-Message": code})
 
-    def _answer(self, status: int, data: bytes, headers: dict[str, str]) -> None:
+    def _answer(self, status: int, data: bytes, headers: dict[str, str], sent: int | None = None) -> None:
         self.send_response_only(status)
         for key, value in (headers | {"Content-Length": str(len(data))}).items():
             self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            self.wfile.write(data[:sent])
 
     def log_message(self, *_: object) -> None: ...
 

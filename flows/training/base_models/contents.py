@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import Refused
-from flows.lake.base_models import file_sha256, require_file_name
+from flows.lake.base_models import file_sha256, is_file_name, require_file_name
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 MODULE = re.compile(r"\d+_\w+")
@@ -32,7 +32,7 @@ CONVERT = "load it where you trust it, save it with save_pretrained(..., safe_se
 
 def texts(names: Iterable[str]) -> list[str]:
     """Of all files of a model those that are small and taken: configuration, tokenizer, card and licence."""
-    return sorted(name for name in names if _is_text(name))
+    return sorted(name for name in names if _is_text(name) and is_file_name(name))
 
 
 def weights(names: Iterable[str], read: Callable[[str], bytes], where: str) -> list[str]:
@@ -48,6 +48,8 @@ def weights(names: Iterable[str], read: Callable[[str], bytes], where: str) -> l
     if not main:
         raise Refused("only models with safetensors weights are loaded", where=where, hint=CONVERT)
     modules = [n for n in there if n.endswith(".safetensors") and n.count("/") == 1 and MODULE.fullmatch(n.partition("/")[0])]
+    for name in (*main, *modules):
+        require_file_name(name, where)
     return sorted({*main, *modules})
 
 
@@ -153,7 +155,7 @@ def _shards(there: set[str], read: Callable[[str], bytes], where: str) -> list[s
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused("the index of the weights is damaged", where=f"{where}/{INDEX}") from None
     for name in named:
-        require_file_name(name, f"{where}/{INDEX}")
+        require_file_name(name, f"{where}/{INDEX}")  # before anything is looked for there
         if not name.endswith(".safetensors"):
             raise Refused(f"the index names {name!r}, which is not safetensors", where=f"{where}/{INDEX}", hint=CONVERT)
     if absent := [name for name in named if name not in there]:
