@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from flows.training.base_models import BaseModel
     from flows.training.checkpoints import Checkpoints
+    from flows.training.evaluation.paired import Comparison
     from flows.training.examples import Examples
 
 LEFT_OUT = "left_out"
@@ -38,6 +39,8 @@ class Job:
     """Kept on this machine between runs: tokens and embeddings by what they were made from."""
     base: BaseModel | None = None
     budget: Budget = field(default_factory=Budget)
+    energy: Callable[[], float] | None = None
+    """kWh that this training has taken so far, for a budget of energy; None: it is not measured."""
     checkpoints: Checkpoints | None = None
     """Where a run that is killed goes on from; None: it begins again."""
     advance: Callable[[float], None] = lambda share: None
@@ -46,6 +49,8 @@ class Job:
     """Gets points of curves: (step, name -> value)."""
     notice: Callable[[str], None] = lambda text: None
     """Gets what a person should know of this training, in French: memory ran out, the budget was spent ..."""
+    cache_gb: float = 10.0
+    """How much of each kind `cache` keeps, in GB (10^9 bytes)."""
 
 
 @dataclass
@@ -60,6 +65,20 @@ class Trained:
 
 
 Trainer = Callable[[Job], Trained]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an evaluation report is made from."""
+
+    examples: dict[str, pl.DataFrame]
+    """validation and test, and below the answers to them, in the same order."""
+    answers: dict[str, Any]
+    labels: list[str]
+    personal_data: str
+    """What the dataset is declared to hold: none, personal or sensitive."""
+    folder: Path
+    """For plots."""
 
 
 class Task(ABC):
@@ -113,6 +132,19 @@ class Task(ABC):
     def outcomes(self, answers: Any, examples: pl.DataFrame, labels: list[str]) -> pl.DataFrame:
         """One row an example, without any of its text: `truth`, `predicted` and what a paired comparison needs."""
 
+    def some(self, answers: Any, rows: Any) -> Any:
+        """Answers of some rows, by their numbers: an array of integers."""
+        return answers[rows]
+
+    def report(self, seen: Seen) -> dict[str, Any]:
+        """What a person looks at besides scores: calibration, thresholds, errors, labels that look wrong ... JSON-serialisable, none of it
+        with personal data unmasked. Plots go to `seen.folder`."""
+        return {}
+
+    def paired(self, challenger: Any, champion: Any, examples: pl.DataFrame, labels: list[str]) -> Comparison | None:
+        """Two models' answers to the same examples, by the model's metric; None if the task has no paired test."""
+        return None
+
     def fit_to_validation(self, predictor: Any, examples: Examples) -> dict[str, Any]:
         """After training: calibration and thresholds, chosen on the validation side and kept by the predictor. Returns what the
         manifest keeps of it."""
@@ -131,6 +163,9 @@ class Task(ABC):
 
 class TransformerTask(Task):
     """A task whose dearer candidates are transformers that the common trainer (flows/training/trainer.py) trains."""
+
+    ENCODE_REVISION: ClassVar[str] = "1"
+    """Raise it when `encode` gives other tokens for the same rows: those that are kept are then made again."""
 
     @abstractmethod
     def head(self, job: Job, arguments: dict[str, Any]) -> Any:
