@@ -26,10 +26,15 @@ class Classes:
         scaled = np.asarray(scores, dtype=np.float64) / self.temperature
         return np.asarray(expit(scaled) if self.several else softmax(scaled, axis=1), dtype=np.float32)
 
+    @property
+    def cuts(self) -> np.ndarray:
+        """(labels,): the thresholds, a half where none was chosen."""
+        return np.asarray(self.thresholds or [0.5] * len(self.labels))
+
     def given(self, probabilities: np.ndarray) -> np.ndarray:
         """bool, (rows, labels): which labels are given. Without `several`: the likeliest one."""
         if self.several:
-            return np.asarray(probabilities >= np.asarray(self.thresholds or [0.5] * len(self.labels)))
+            return np.asarray(probabilities >= self.cuts)
         return np.asarray(np.arange(len(self.labels)) == probabilities.argmax(1)[:, None])
 
     def to_dict(self) -> dict[str, Any]:

@@ -151,7 +151,7 @@ class Model(Strict):
 class TextClassification(Model):
     """A text gets one label, several, or one of an order."""
 
-    METRICS: ClassVar[Directions] = {"macro_f1": "max", "accuracy": "max", "micro_f1": "max", "kappa": "max", "macro_mae": "min"}
+    METRICS: ClassVar[Directions] = {"macro_f1": "max", "accuracy": "max", "micro_f1": "max", "quadratic_kappa": "max", "macro_mae": "min"}
     KINDS = ("tfidf", "frozen", "transformer")
     COLUMNS = ("inputs", "label")
     task: Literal["text-classification"]
@@ -165,7 +165,9 @@ class TextClassification(Model):
     def _answer(self) -> TextClassification:
         if (self.answer == "ordered") != bool(self.order):
             raise ValueError("order: the labels from the lowest, with answer: ordered and only then")
-        of = {"micro_f1": "several", "kappa": "ordered", "macro_mae": "ordered"}.get(self.metric)
+        if self.metric == "accuracy" and self.answer == "several":
+            raise ValueError("promote.metric: accuracy is for one label; of several: macro_f1, micro_f1")
+        of = {"micro_f1": "several", "quadratic_kappa": "ordered", "macro_mae": "ordered"}.get(self.metric)
         if of is not None and self.answer != of:
             raise ValueError(f"promote.metric: {self.metric} is for answer: {of}")
         return self

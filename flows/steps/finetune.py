@@ -6,6 +6,7 @@ promote the other one. A version is committed when it is trained; a run that is 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
@@ -24,9 +25,9 @@ from flows.project import AnyCandidate
 from flows.steps import Run, work_disk
 from flows.steps.plan import CandidatePlan, ModelPlan, plan_model, require_bucket
 from flows.training.examples import Examples, prepare
-from flows.training.promotion import Decision, Rule, Scored, decide, sentence
+from flows.training.promotion import Decision, Paired, Rule, Scored, decide, sentence
 from flows.training.tasks import task_of
-from flows.training.tasks.base import Job, Task, Trained
+from flows.training.tasks.base import Job, Seen, Task, Trained
 
 LIBRARIES = {
     "tfidf": ("scikit-learn",),
@@ -37,7 +38,7 @@ LIBRARIES = {
     "frozen": ("transformers", "torch", "scikit-learn"),
     "transformer": ("transformers", "torch"),
 }
-METRICS_FILE, CARD_FILE, OUTCOMES_FILE = "metrics.json", "README.md", "test.parquet"
+METRICS_FILE, REPORT_FILE, CARD_FILE, OUTCOMES_FILE, PLOTS_FOLDER = "metrics.json", "evaluation.json", "README.md", "test.parquet", "plots"
 
 
 @dataclass(frozen=True)
@@ -123,26 +124,30 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
     with progress.step(f"{plan.name}: evaluating {candidate.label}"):
         fitted = task.fit_to_validation(trained.predictor, examples)
         trained.predictor.save(folder)
-        metrics = evaluate_sides(task, trained.predictor, examples, folder)
+        personal_data = run.project.datasets[task.model.dataset].personal_data
+        metrics, report = _evaluate(task, trained.predictor, examples, personal_data, folder)
     with progress.step(f"{plan.name}: committing {candidate.label}"):
         manifest = _manifest(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
-        _write_card(run, plan, manifest, examples, folder)
+        _write_card(run, plan, manifest, examples, report, folder)
         return store.commit(folder, manifest), True
 
 
-def evaluate_sides(task: Task, predictor: Any, examples: Examples, folder: Path | None = None) -> dict[str, Any]:
-    """Scores on validation and test. `folder`: where the answers to the test side are kept, without any of its text."""
+def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(scores of validation and test, the report). The answers to the test side are kept in `folder`, without any of its text."""
     import polars as pl
 
-    metrics = {}
-    for side in ("validation", "test"):
-        rows = examples.read(side)
-        answers = task.predict(predictor, rows)
-        metrics[side] = task.evaluate(answers, rows, examples.labels)
-        if side == "test" and folder is not None:
-            outcomes = task.outcomes(answers, rows, examples.labels)
-            outcomes.with_columns(pl.Series("order", rows["order"])).write_parquet(folder / OUTCOMES_FILE)
-    return metrics
+    from flows.training import report
+
+    rows = {side: examples.read(side) for side in ("validation", "test")}
+    answers = {side: task.predict(predictor, rows[side]) for side in rows}
+    metrics = {side: task.evaluate(answers[side], rows[side], examples.labels) for side in rows}
+    outcomes = task.outcomes(answers["test"], rows["test"], examples.labels)
+    outcomes.with_columns(pl.Series("order", rows["test"]["order"])).write_parquet(folder / OUTCOMES_FILE)
+    seen = Seen(rows, answers, examples.labels, personal_data, folder / PLOTS_FOLDER)
+    found = report.make(task, seen, examples)
+    (folder / METRICS_FILE).write_text(json.dumps(metrics, ensure_ascii=False, indent=1), encoding="utf-8")
+    (folder / REPORT_FILE).write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
+    return metrics, found
 
 
 def _manifest(
@@ -190,9 +195,7 @@ def _manifest(
     }
 
 
-def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], examples: Examples, folder: Path) -> None:
-    import json
-
+def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], examples: Examples, report: dict[str, Any], folder: Path) -> None:
     from flows.training import card
 
     project, model = run.project, run.project.models[plan.name]
@@ -208,9 +211,9 @@ def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], examples: E
         "candidate": {k: v for k, v in manifest["candidate"].items() if k != "parts"},
         "rows": examples.rows,
         "left_out": examples.left_out,
+        "report": report,
     }
     (folder / CARD_FILE).write_text(card.write(facts), encoding="utf-8")
-    (folder / METRICS_FILE).write_text(json.dumps(manifest["metrics"], ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 # ---- promotion -----------------------------------------------------------------------------------------------------
@@ -224,7 +227,8 @@ def promote_best(run: Run, plan: ModelPlan, versions: list[ModelVersion], traine
     model, store = run.project.models[plan.name], Models(run.lake, run.project.name, plan.name)
     with progress.step(f"{plan.name}: deciding"):
         scored = [score(v, model.metric) for v in versions]
-        decision = decide(scored, _champion(run, plan, store, versions, examples), Rule.of(model))
+        champion, paired = _champion(run, plan, store, versions, examples)
+        decision = decide(scored, champion, Rule.of(model), paired)
         aliases = {"candidate": decision.chosen.version}
         if decision.promoted:
             aliases["champion"] = decision.chosen.version
@@ -256,19 +260,34 @@ def _outside_champion(plan: ModelPlan) -> int | None:
     return champion if champion is not None and champion not in {c.version for c in plan.candidates} else None
 
 
-def _champion(run: Run, plan: ModelPlan, store: Models, versions: list[ModelVersion], examples: Examples | None) -> Scored | None:
-    """The champion in place, with its score on the test rows of today: never a number from another split."""
+def _champion(
+    run: Run, plan: ModelPlan, store: Models, versions: list[ModelVersion], examples: Examples | None
+) -> tuple[Scored | None, Paired | None]:
+    """The champion in place, with its score on the test rows of today (never a number from another split), and what compares a
+    candidate with it row by row."""
     number = plan.state.aliases.get("champion") if plan.state else None
     if number is None:
-        return None
+        return None, None
     model = run.project.models[plan.name]
     version = store.resolve(Reference(run.project.name, plan.name, version=number))
     if number in {v.number for v in versions} or examples is None:
-        return score(version, model.metric)
+        return score(version, model.metric), None
     from flows.models import load
 
     task, rows = task_of(model), examples.read("test")
-    predictor = load(store.download(version, run.work / "champion" / plan.name))
-    answers = task.in_labels(task.predict(predictor, rows), version.labels, examples.labels)
-    test = task.evaluate(answers, rows, examples.labels)[model.metric]["value"]
-    return replace(score(version, model.metric), test=test)
+
+    def answers(of: ModelVersion) -> Any:
+        predictor = load(store.download(of, run.work / "compared" / plan.name / str(of.number)))
+        return task.in_labels(task.predict(predictor, rows), of.labels, examples.labels)
+
+    own = answers(version)
+    test = task.evaluate(own, rows, examples.labels)[model.metric]["value"]
+
+    def paired(chosen: Scored) -> dict[str, float] | None:
+        found = task.paired(answers(store.version(chosen.version)), own, rows, examples.labels)
+        if found is None or found.difference is None or found.low is None or found.high is None:
+            return None
+        ends = sorted((Rule.of(model).worth(found.low), Rule.of(model).worth(found.high)))
+        return {"value": Rule.of(model).worth(found.difference), "low": ends[0], "high": ends[1], "p_value": found.p_value or 0.0}
+
+    return replace(score(version, model.metric), test=test), paired

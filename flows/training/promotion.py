@@ -56,7 +56,7 @@ class Scored:
         return RANK[self.kind], self.train_seconds
 
 
-Paired = Callable[[Scored], dict[str, float]]
+Paired = Callable[[Scored], dict[str, float] | None]
 
 
 @dataclass(frozen=True)

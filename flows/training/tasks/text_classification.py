@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,17 +14,35 @@ from flows.errors import Refused
 from flows.models import join_inputs
 from flows.models.classes import Classes
 from flows.project import AnyCandidate, FrozenCandidate, TextClassification, TfidfCandidate
-from flows.training.evaluation import evaluate
+from flows.training.evaluation import calibration, classification, errors, label_problems, multilabel, ordered, paired, thresholds
+from flows.training.evaluation.paired import Comparison
 from flows.training.examples import Examples
-from flows.training.tasks.base import LEFT_OUT, Job, Trainer, TransformerTask
+from flows.training.tasks.base import LEFT_OUT, Job, Seen, Trainer, TransformerTask
+
+PROMISED = 0.9  # how often answers should be right where the model gives one by itself: the threshold for it is in the card
 
 
 def task(model: Any) -> TextClassificationTask:
     return TextClassificationTask(model)
 
 
+@dataclass(frozen=True)
+class Several:
+    """Answers where a text may have several labels: what is given depends on the thresholds of the model that was asked."""
+
+    probabilities: np.ndarray
+    """(rows, labels)"""
+    thresholds: np.ndarray
+    """(labels,)"""
+
+    @property
+    def given(self) -> np.ndarray:
+        return np.asarray(self.probabilities >= self.thresholds)
+
+
 class TextClassificationTask(TransformerTask):
-    """Examples: `text`, and `label`: a number, or a list of numbers for `answer: several`. Answers: probabilities, (rows, labels)."""
+    """Examples: `text`, and `label`: a number, or a list of numbers for `answer: several`. Answers: probabilities, (rows, labels); for
+    several labels, `Several`."""
 
     model: TextClassification
     REASONS: ClassVar[dict[str, str]] = {
@@ -124,19 +143,89 @@ class TextClassificationTask(TransformerTask):
 
     # -- evaluation
 
-    def predict(self, predictor: Any, examples: pl.DataFrame) -> np.ndarray:
-        return np.asarray(predictor.predict(examples["text"].to_list()))
+    def predict(self, predictor: Any, examples: pl.DataFrame) -> Any:
+        probabilities = np.asarray(predictor.predict(examples["text"].to_list()))
+        return Several(probabilities, predictor.classes.cuts) if self.several else probabilities
 
-    def evaluate(self, answers: np.ndarray, examples: pl.DataFrame, labels: list[str]) -> dict[str, Any]:
-        return evaluate(examples["label"].to_list(), answers, labels)
+    def evaluate(self, answers: Any, examples: pl.DataFrame, labels: list[str]) -> dict[str, Any]:
+        truth = self._truth(examples, len(labels))
+        if self.several:
+            return multilabel.evaluate(truth, answers.probabilities, labels, answers.thresholds)
+        scored: dict[str, Any] = (ordered if self.model.answer == "ordered" else classification).evaluate(truth, answers, labels)
+        return scored
 
-    def outcomes(self, answers: np.ndarray, examples: pl.DataFrame, labels: list[str]) -> pl.DataFrame:
-        return pl.DataFrame({"truth": examples["label"], "predicted": answers.argmax(1), "confidence": answers.max(1)})
+    def fit_to_validation(self, predictor: Any, examples: Examples) -> dict[str, Any]:
+        """A temperature, so that a probability says how often the model is right; for several labels, each label's threshold, too."""
+        classes: Classes = predictor.classes
+        rows = examples.read("validation")
+        truth, answers = self._truth(rows, len(classes.labels)), self.predict(predictor, rows)
+        classes.temperature = calibration.fit_temperature(truth, answers.probabilities if self.several else answers)
+        if self.several:
+            fitted = classes.probabilities(predictor.scores(rows["text"].to_list()))
+            classes.thresholds = [float(t) for t in multilabel.choose_thresholds(truth, fitted)]
+        return {"temperature": classes.temperature} | ({"thresholds": classes.thresholds} if self.several else {})
 
-    def in_labels(self, answers: np.ndarray, found: list[str], wanted: list[str]) -> np.ndarray:
+    def _truth(self, examples: pl.DataFrame, labels: int) -> np.ndarray:
+        """Label numbers, (rows,); for several labels 0 or 1, (rows, labels)."""
+        if not self.several:
+            return examples["label"].to_numpy()
+        truth = np.zeros((len(examples), labels), dtype=np.int8)
+        numbers = examples.select(row=pl.int_range(pl.len()), label=pl.col("label")).explode("label")
+        truth[numbers["row"].to_numpy(), numbers["label"].to_numpy()] = 1
+        return truth
+
+    def some(self, answers: Any, rows: np.ndarray) -> Any:
+        return Several(answers.probabilities[rows], answers.thresholds) if self.several else answers[rows]
+
+    def outcomes(self, answers: Any, examples: pl.DataFrame, labels: list[str]) -> pl.DataFrame:
+        truth = examples["label"].rename("truth")
+        if self.several:
+            given = [np.flatnonzero(row).tolist() for row in answers.given]
+            return pl.DataFrame([truth, pl.Series("predicted", given, dtype=pl.List(pl.Int64))])
+        return pl.DataFrame([truth, pl.Series("predicted", answers.argmax(1), dtype=pl.Int64), pl.Series("confidence", answers.max(1))])
+
+    def paired(self, challenger: Any, champion: Any, examples: pl.DataFrame, labels: list[str]) -> Comparison:
+        truth, metric = self._truth(examples, len(labels)), self.model.metric
+        if self.several:
+            new, old = multilabel.sums(truth, challenger.given), multilabel.sums(truth, champion.given)
+            return paired.compare_sums(new, old, multilabel.scores, metric)
+        scores = (ordered if self.model.answer == "ordered" else classification).scores
+        return paired.compare(truth, challenger.argmax(1), champion.argmax(1), len(labels), metric=metric, scores=scores)
+
+    def report(self, seen: Seen) -> dict[str, Any]:
+        truth = {side: self._truth(rows, len(seen.labels)) for side, rows in seen.examples.items()}
+        if self.several:
+            return {"calibration": calibration.measure(truth["test"], seen.answers["test"].probabilities)}
+        rows, answers, texts = seen.examples["test"], seen.answers["test"], seen.examples["test"]["text"]
+        return {
+            "calibration": calibration.measure(truth["test"], answers),
+            "thresholds": thresholds.promise((truth["validation"], seen.answers["validation"]), (truth["test"], answers), PROMISED),
+            "errors": _named(
+                errors.sample(truth["test"], answers, seen.labels, lambda row: str(texts[row]), personal_data=seen.personal_data), rows
+            ),
+            "label_problems": _named(label_problems.find(truth["test"], answers, seen.labels), rows),
+        }
+
+    def in_labels(self, answers: Any, found: list[str], wanted: list[str]) -> Any:
         """A label that the older model does not know has probability 0."""
-        columns = np.zeros((len(answers), len(wanted)), dtype=np.float32)
-        for index, label in enumerate(wanted):
-            if label in found:
-                columns[:, index] = answers[:, found.index(label)]
-        return columns
+        if self.several:
+            cuts = [answers.thresholds[found.index(label)] if label in found else 1.0 for label in wanted]
+            return Several(_columns(answers.probabilities, found, wanted), np.array(cuts))
+        return _columns(answers, found, wanted)
+
+
+def _columns(probabilities: np.ndarray, found: list[str], wanted: list[str]) -> np.ndarray:
+    columns = np.zeros((len(probabilities), len(wanted)), dtype=np.float32)
+    for index, label in enumerate(wanted):
+        if label in found:
+            columns[:, index] = probabilities[:, found.index(label)]
+    return columns
+
+
+def _named(found: dict[str, Any], rows: pl.DataFrame) -> dict[str, Any]:
+    """Rows get the name by which they are found again in `test.parquet`, in place of their number."""
+    for entries in found.values():
+        for entry in entries if isinstance(entries, list) else ():
+            if "row" in entry:
+                entry["order"] = float(rows["order"][entry.pop("row")])
+    return found
