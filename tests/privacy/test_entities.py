@@ -16,6 +16,7 @@ FOUND = [
     ("Sécurité sociale 2 95 10 99 126 111 93.", "nir", "2 95 10 99 126 111 93", "certain"),
     ("virement sur FR76 3000 6000 0112 3456 7890 189 BIC AGRIFRPP", "iban", "FR76 3000 6000 0112 3456 7890 189", "certain"),
     ("iban fr7630006000011234567890189", "iban", "fr7630006000011234567890189", "certain"),
+    ("compte BE68 5390 0754 7034 en Belgique", "iban", "BE68 5390 0754 7034", "certain"),
     ("carte 4970 1000 0000 0154", "card", "4970 1000 0000 0154", "certain"),
     ("mon portable 06.12.34.56.78", "phone", "06.12.34.56.78", "certain"),
     ("appelez le +33 (0)7 58 12 34 56 demain", "phone", "+33 (0)7 58 12 34 56", "certain"),

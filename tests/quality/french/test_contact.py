@@ -32,6 +32,11 @@ def test_iban():
     assert meets(iban, FRENCH[:-1] + "8", FRENCH.lower(), "", "XX00", "FR76", FRENCH + "1", "FR76-3000", None) == [False] * 8
 
 
+def test_iban_of_a_bank_that_no_list_has():
+    assert not standard.is_valid("BE68539007547034")
+    assert meets(iban, "BE68539007547034", "BE68 5390 0754 7034", "BE69539007547034", "BE6853900754703") == [True, True, False, False]
+
+
 def test_iban_of_france_only():
     assert meets(iban, FRENCH, *ABROAD, french=True) == [True] + [False] * 5
 
