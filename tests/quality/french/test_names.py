@@ -14,8 +14,8 @@ from tests.quality.french.meets import meets, met
 DATA = REPOSITORY.parent / "shared" / "data"
 PLACEHOLDERS = [
     "TEST", "Test 1", "essai2", "xxx", "XXXXXX", "X", "NC", "n.c.", "N/A", "NA", "inconnu", "Inconnue", "à compléter", "A COMPLETER",
-    "---", "?", " ", "", "…", "Non renseigné", "NON COMMUNIQUÉ", "néant", "null", "NaN", "azerty", "Nom Prénom", "Prénom Nom", "raison sociale",
-    "M. X", "Monsieur X.", "TOTO'", "0", "000", "aaaa", "tbd",
+    "---", "?", " ", "", "…", "Non renseigné", "NON COMMUNIQUÉ", "néant", "null", "NaN", "azerty", "Nom Prénom", "Prénom Nom",
+    "raison sociale", "M. X", "Monsieur X.", "TOTO'", "0", "000", "aaaa", "tbd",
 ]  # fmt: skip
 NAMES = [
     "Dupont Jean", "DURAND", "Le Test", "Test & Co", "Avenir", "À l'avenir", "Nom de Zeus", "Lo", "Ba", "Ng", "O", "X & Y", "XX7",
