@@ -20,6 +20,7 @@ from transformers import (
 
 from flows.errors import ConfigurationError, Refused
 from flows.project import TransformerCandidate
+from flows.training.base_models import loading_arguments
 from flows.training.tasks.base import Job, Trained, TransformerTask
 
 LENGTH = "length"  # column by which the Trainer puts texts of similar length together
@@ -35,7 +36,7 @@ def train(task: TransformerTask, job: Job) -> Trained:
     _quiet()
     set_seed(candidate.seed)
     tokenizer = AutoTokenizer.from_pretrained(job.base.folder, trust_remote_code=False, local_files_only=True)
-    model = task.head(job, {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True})
+    model = task.head(job, loading_arguments(candidate))
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is not None and candidate.max_length > positions:
         raise ConfigurationError(f"max_length is {candidate.max_length}, but {candidate.base_model} reads {positions} tokens at most")
