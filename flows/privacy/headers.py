@@ -19,7 +19,7 @@ HEADERS = {
     "phone": r"\btel|phone|\bportable|\bmobile|\bgsm\b",
     "birth_date": r"naiss|birth|\bddn\b|\bdob\b|\bne le\b|\bnee le\b",
     "name": r"\bnoms?\b|prenom|patronyme|surname|first ?name|last ?name|full ?name|\bidentite|titulaire|demandeur|signataire|dirigeant|"
-    r"beneficiaire",
+    r"beneficiaire|usager|patient|allocataire|\bassures?\b|\beleves?\b|etudiant|salarie|candidat|proprietaire|locataire|conjoint|\btuteur",
     "address": r"adresse|address|domicile|\brue\b",
     "plate": r"immatriculation|\bplaque",
     "ip": r"\bip\b",

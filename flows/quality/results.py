@@ -10,6 +10,9 @@ Severity = Literal["critical", "warning", "info"]
 Verdict = Literal["passed", "warned", "quarantined", "refused", "unchanged"]
 """unchanged: other bytes, the same rows as those of the served version: there is no new one."""
 
+DECLARED_WITHOUT = "Données personnelles dans un jeu déclaré sans : "
+"""Begins the sentences of `CheckReport.personal_data`."""
+
 
 @dataclass(frozen=True)
 class CheckResult:

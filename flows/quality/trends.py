@@ -131,15 +131,19 @@ def phrase(answers: list[Answer], kind: str = "") -> str:
         )
     else:
         said = f"non satisfait {times} fois de suite"
-    return said if kind in PREVIOUS else said + _moved(answers)  # a change is no figure that changes
+    further = "" if kind in PREVIOUS else moved(answers)  # a change is no figure that changes
+    return f"{said} ; {further}" if further else said
 
 
-def _moved(answers: list[Answer]) -> str:
+def moved(answers: list[Answer]) -> str:
+    """What its figure is now and was before, if that is not the same."""
+    if len(answers) < 2:
+        return ""
     before, now = answers[-2], answers[-1]
     if now.share is not None and before.share is not None:
-        return "" if now.share == before.share else f" ; {share(now.share)} des lignes en cause, contre {share(before.share)} avant"
+        return "" if now.share == before.share else f"{share(now.share)} des lignes en cause, contre {share(before.share)} avant"
     if now.observed is not None and before.observed is not None and now.observed != before.observed:
-        return f" ; {number(now.observed)}, contre {number(before.observed)} avant"
+        return f"{number(now.observed)}, contre {number(before.observed)} avant"
     return ""
 
 

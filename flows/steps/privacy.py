@@ -20,6 +20,7 @@ from flows.privacy.masks import masker
 from flows.privacy.report import ColumnFinding, PrivacyReport
 from flows.project import Dataset as Declared
 from flows.project import TransformerCandidate
+from flows.quality.results import DECLARED_WITHOUT
 from flows.steps import Run
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def judge(report: PrivacyReport, declared: Declared) -> PrivacyVerdict:
     return PrivacyVerdict(
         report,
         reasons=tuple(_english(f) for f in report.certain),
-        french=tuple(f"Données personnelles dans un jeu déclaré sans : {f.french}" for f in report.certain),
+        french=tuple(f"{DECLARED_WITHOUT}{f.french}" for f in report.certain),
         findings=tuple(findings + _notes(report, ["refused"])),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flows.quality import trends
 from flows.quality.docs import SEVERITIES, in_question, rule, sentence
 from flows.quality.previous import PREVIOUS
-from flows.quality.results import CheckReport, CheckResult
+from flows.quality.results import DECLARED_WITHOUT, CheckReport, CheckResult
 from flows.quality.trends import Trend
 from flows.quality.words import counted, number, share
 
@@ -18,7 +18,7 @@ STATES = {"critical": "Non satisfait", "warning": "À regarder", "info": "Pour i
 
 def found(report: CheckReport, trend: Trend, as_text: Callable[[str], str]) -> list[str]:
     """Items of a Markdown list, the gravest first. `as_text`: makes what was typed or loaded harmless in Markdown."""
-    lines = [f"**Données personnelles** – {as_text(line)}" for line in report.personal_data]
+    lines = [f"**Données personnelles** – {as_text(line.removeprefix(DECLARED_WITHOUT))}" for line in report.personal_data]
     failed = [(key, r) for key, r in trends.keyed(report.results).items() if not r.success or r.refused]
     failed.sort(key=lambda one: _gravity(one[1]))
     for key, result in failed[:SHOWN]:
@@ -44,7 +44,8 @@ def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callabl
     if result.error:
         return f"{line} : n'a pas pu être évalué ({as_text(result.error)})."
     line += f" : {_how_many(result, as_text)}"
-    if before := trends.phrase(answers, result.type):
+    took_out = result.refused and result.success  # that the rest meets it is no news
+    if before := trends.moved(answers) if took_out else trends.phrase(answers, result.type):
         line += f" ; {before}"
     if result.type in PREVIOUS:
         return f"{line}."

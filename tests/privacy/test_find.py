@@ -55,6 +55,8 @@ def test_whole_names_in_a_column_that_says_so() -> None:
 def test_names_in_small_letters_in_a_column_that_says_so() -> None:
     names = ["jeanne dupont", "mohamed benali", "sylvie martin"]
     assert found({"demandeur": names}) == {("demandeur", "name"): "certain"}
+    assert found({"usager": [n.title() for n in names]}) == {("usager", "name"): "certain"}
+    assert found({"salaries": ["12", "250", "CDI"]}) == {}
     assert found({"produit": ["petit beurre", "rose bleue", "jeanne dupont"]}) == {}
 
 

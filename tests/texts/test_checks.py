@@ -51,6 +51,8 @@ def test_what_took_rows_out_comes_before_warnings_and_counts_of_all_rows_that_we
     still = result(success=False, unexpected=1, checked_rows=600, refused=3, refused_of=1000, arguments={"column": "b"})
     lines = found(report(warned, took, still, verdict="refused"), Trend(), quoted)
     assert [line.partition(" –")[0] for line in lines] == ["**Non satisfait**", "**Lignes écartées**", "**À regarder**"]
+    (line,) = found(report(took), trend(report(result()), report(took)), quoted)
+    assert "satisfait" not in line and line.endswith("33,4 % ; 33,4 % des lignes en cause, contre 0 % avant.")
     assert "334 lignes écartées sur 1\u202f000, 33,4 %" in lines[1] and "encore 1 ligne en cause" in lines[0]
 
 
