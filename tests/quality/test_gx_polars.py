@@ -95,6 +95,16 @@ ASKED: list[tuple[str, dict[str, Any]]] = [
     ("expect_column_values_to_be_increasing", {"column": "n"}),
     ("expect_compound_columns_to_be_unique", {"column_list": ["n", "t"]}),
     ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "x", "column_B": "n"}),
+    ("expect_column_quantile_values_to_be_between", {"column": "n", "quantile_ranges": QUANTILES}),
+    ("expect_column_quantile_values_to_be_between", {"column": "n", "quantile_ranges": {"quantiles": [0.3], "value_ranges": [[0, 2]]}}),
+    ("expect_column_quantile_values_to_be_between", {"column": "x", "quantile_ranges": QUANTILES, "allow_relative_error": "lower"}),
+    ("expect_column_pair_values_to_be_equal", {"column_A": "x", "column_B": "n", "ignore_row_if": "neither"}),
+    ("expect_column_pair_values_a_to_be_greater_than_b", {"column_A": "n", "column_B": "t"}),
+    ("expect_column_pair_values_to_be_in_set", {"column_A": "x", "column_B": "m", "value_pairs_set": [(1, 1), (0.5, None), (None, 2)]}),
+    ("expect_column_pair_values_to_be_in_set", {"column_A": "n", "column_B": "m", "value_pairs_set": []}),
+    ("expect_multicolumn_values_to_be_equal", {"column_list": ["n", "x", "m"]}),
+    ("expect_multicolumn_sum_to_equal", {"column_list": ["n", "x"], "sum_total": 1.5, "mostly": 0.5}),
+    ("expect_select_column_values_to_be_unique_within_record", {"column_list": ["n", "x"], "ignore_row_if": "any_value_is_missing"}),
     ("expect_column_values_to_not_be_null", {"column": "absent"}),
     ("expect_column_values_to_not_be_null", {"column": "t", "row_condition": "n > 0", "condition_parser": "pandas"}),
     ("expect_column_values_to_be_in_set", {"column": "t", "value_set": ["a"], "row_condition": "n > 0", "condition_parser": "pandas"}),
@@ -131,7 +141,7 @@ def _facts(answer: Any) -> Any:
     plain = answer.to_json_dict()
     result = {k: _rounded(v) for k, v in plain["result"].items() if k != "details"}
     counted = result.get("partial_unexpected_counts", [])
-    if any("None" in repr(c["value"]) for c in counted):  # pandas counts each missing value as another one
+    if any("None" in repr(c["value"]) or "nan" in repr(c["value"]) for c in counted):  # pandas counts each missing value as another one
         del result["partial_unexpected_counts"]
     return plain["success"], {k: v for k, v in result.items() if v == v}, "raised" if _raised(plain["exception_info"]) else ""
 

@@ -106,6 +106,81 @@ def test_each_failed_expectation_has_its_own_message() -> None:
     assert "absent" in messages[1] and "absent" not in messages[0] and messages[0]
 
 
+def test_sums_of_small_integers_do_not_overflow() -> None:
+    frame = pl.DataFrame({"a": [100, 1], "b": [100, 1]}, schema={"a": pl.Int8, "b": pl.Int8})
+    assert ask(frame, "expect_multicolumn_sum_to_equal", column_list=["a", "b"], sum_total=200).result["unexpected_index_list"] == [1]
+
+
+@pytest.mark.parametrize("kind", [pl.Int8, pl.Int32, pl.UInt16, pl.UInt64])
+def test_integers_of_every_size_are_integers_to_pandas_too(kind: Any) -> None:
+    from flows.quality.gx_polars.frames import to_pandas
+
+    frame = pl.DataFrame({"x": [7, None]}, schema={"x": kind})
+    converted = to_pandas(frame.lazy())["x"]
+    assert (str(converted.dtype), converted[0], repr(converted[1])) == (kind.__name__, 7, "<NA>")
+    assert ask(frame, "expect_column_values_to_match_regex", column="x", regex=r"^\d(?!\.)$").success  # Python's look-around, on pandas
+
+
+def test_two_quantiles_of_one_column_have_their_own_values() -> None:
+    from flows.quality.gx_polars import validate
+
+    expectations._import()
+    kind = expectations._implementation("expect_column_quantile_values_to_be_between")
+    asked = [kind(column="x", quantile_ranges={"quantiles": [q], "value_ranges": [[0, 9]]}) for q in (0.0, 0.5, 1.0)]
+    with expectations._quiet():
+        found = validate(pl.DataFrame({"x": [1, 2, 3]}), asked)
+    assert [f.result["observed_value"] for f in found] == [{"quantiles": [q], "values": [v]} for q, v in ((0.0, 1), (0.5, 2), (1.0, 3))]
+
+
+def test_parameters_are_substituted_and_one_without_a_value_is_an_error_of_its_own() -> None:
+    from great_expectations import ExpectationSuite
+
+    from flows.quality.gx_polars import validate
+
+    expectations._import()
+    kind = expectations._implementation("expect_column_values_to_be_between")
+    asked = [
+        kind(column="x", min_value={"$PARAMETER": "least"}),
+        kind(column="x", min_value={"$PARAMETER": "unknown"}),
+        kind(column="day", max_value={"$PARAMETER": "now() - timedelta(days=1)"}),
+    ]
+    frame = pl.DataFrame({"x": [1, 2, 3], "day": [datetime.datetime(2020, 1, 1), datetime.datetime(2999, 1, 1), None]})
+    with expectations._quiet():
+        found = validate(frame, asked, "COMPLETE", parameters={"least": 2})
+        of_suite = validate(frame, ExpectationSuite("s", expectations=asked[:1], suite_parameters={"least": 3}), "COMPLETE")
+    assert [f.result.get("unexpected_index_list") for f in (*found, *of_suite)] == [[0], None, [1], [0, 1]]
+    assert "unknown" in expectations._exception(found[1].exception_info) and not expectations._exception(found[0].exception_info)
+
+
+def test_rows_that_failed_are_read_once_and_shown_without_converting_the_table() -> None:
+    from flows.quality.gx_polars import frames, validate
+
+    expectations._import()
+    seen: list[str] = []
+
+    def slow(values: pl.Series) -> pl.Series:
+        seen.extend(values.to_list())
+        return values
+
+    lazy = pl.LazyFrame({"x": ["a", "b"] * 150, "y": range(300)}).with_columns(
+        pl.col("x").map_batches(slow, pl.String, is_elementwise=True)
+    )
+    heights: list[int] = []
+
+    def convert(rows: pl.LazyFrame) -> Any:
+        heights.append(rows.collect().height)
+        return frames.to_pandas(rows)
+
+    asked = [expectations._implementation("expect_column_values_to_be_in_set")(column="x", value_set=["a"])]
+    shape = {"result_format": "COMPLETE", "partial_unexpected_count": 3}
+    with expectations._quiet():
+        found = validate(lazy, asked, shape)[0].result
+    assert (len(found["unexpected_index_list"]), len(found["unexpected_list"]), len(seen)) == (150, 150, 2 * 300)
+    with expectations._quiet():
+        rows = validate(lazy, asked, {**shape, "result_format": "SUMMARY", "include_unexpected_rows": True}, to_pandas=convert)[0].result
+    assert rows["unexpected_rows"].index.to_list() == [1, 3, 5] and list(rows["unexpected_rows"].columns) == ["x", "y"] and heights == [3]
+
+
 @pytest.mark.parametrize("result_format", ["BOOLEAN_ONLY", "BASIC", "SUMMARY", "COMPLETE"])
 @pytest.mark.parametrize("keys", [None, ["id"], ["id", "région"]])
 def test_every_result_format_is_as_on_pandas(result_format: str, keys: list[str] | None) -> None:

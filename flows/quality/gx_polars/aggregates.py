@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -75,20 +75,44 @@ def median(call: Call) -> Query:
     return aggregate(call, _numbers(call).median(), _found)
 
 
+EXACT = 2**53
+"""From here on a float does not hold every integer."""
+BETWEEN = ("linear", "midpoint")
+
+
 def quantiles(call: Call) -> Query:
-    """Of integers with nulls too: interpolation between two values, as pandas does it."""
+    """Interpolated as pandas does it."""
     wanted = call.arguments.get("quantiles")
     how: Any = call.arguments.get("allow_relative_error") or "nearest"
-    if not isinstance(wanted, list | tuple) or how not in ("linear", "lower", "higher", "midpoint"):
-        raise Pandas  # pandas takes the even one of two that are equally near
-    numbers = _numbers(call).drop_nulls().cast(pl.Float64)
-    return aggregate(call, pl.concat_list([numbers.quantile(q, interpolation=how) for q in wanted]), _list)
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None or any(_none(v) for v in value):
+    if (
+        not isinstance(wanted, list | tuple)
+        or not wanted
+        or how not in (*BETWEEN, "lower", "higher", "nearest")
+        or not call.kind.is_numeric()
+    ):
         raise Pandas
-    return list(value)
+    numbers = _numbers(call).drop_nulls()
+    odd = numbers.is_infinite().any() if _floats(call) else ~numbers.is_between(-EXACT, EXACT).all()
+    hows: tuple[Any, ...] = ("lower", "higher") if how == "nearest" else (how,)
+    found = [pl.concat_list([numbers.cast(pl.Float64).quantile(q, interpolation=h) for q in wanted]).alias(h) for h in hows]
+
+    def finish(value: dict[str, Any]) -> list[Any]:
+        if value["odd"] or any(_none(v) for h in hows for v in value[h] or [None]):
+            raise Pandas  # pandas interpolates infinite values and large integers in its own way
+        values = _nearest(wanted, value["count"], value["lower"], value["higher"]) if how == "nearest" else list(value[how])
+        return values if how in BETWEEN or _floats(call) else [int(v) for v in values]
+
+    return aggregate(call, pl.struct(numbers.count().alias("count"), odd.alias("odd"), *found), finish)
+
+
+def _floats(call: Call) -> bool:
+    return call.kind.is_float() or call.kind.is_decimal()
+
+
+def _nearest(wanted: Sequence[float], count: int, lower: list[Any], higher: list[Any]) -> list[Any]:
+    """The nearer of two values; the one with the even number where they are equally near, as numpy does it, which is given percentages."""
+    places = [(count - 1) * (q * 100 / 100) for q in wanted]
+    return [low if round(place) == math.floor(place) else high for place, low, high in zip(places, lower, higher, strict=True)]
 
 
 def nonnull_count(call: Call) -> Query:

@@ -204,8 +204,9 @@ def _collect(
     """All in one pass; if that fails, each alone, to know which one it was. It gets the pandas form's answer, or its error."""
     shared = [q for q in queries if q[3].over is None]
     own = [q for q in queries if q[3].over is not None]
+    each = {id(q.over): q.over for _, _, _, q in own}  # several may want to know something of the same rows
     lazy = [frame.select(q.aggregate.alias(str(i)) for i, (_, _, _, q) in enumerate(shared) if q.aggregate is not None)] if shared else []
-    lazy += [q.over for _, _, _, q in own if q.over is not None]
+    lazy += [over for over in each.values() if over is not None]
     if not lazy:
         return
     try:
@@ -221,6 +222,8 @@ def _collect(
     if shared:
         together = frames.pop(0)
         frames = [together.select(pl.col(str(i)).alias("value")) for i in range(len(shared))] + frames
+    rows_of = dict(zip(each, frames[len(shared) :], strict=True))
+    frames = frames[: len(shared)] + [rows_of[id(q.over)] for _, _, _, q in own]
     for (metric, provider, call, query), rows in zip(shared + own, frames, strict=True):
         _finish(metric, provider, call, query.finish, rows, found, failed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 from itertools import combinations
 from typing import Any
@@ -17,12 +18,12 @@ BYTES_A_ROW = 40
 
 
 def pair_equal(call: Call) -> pl.Expr:
-    a, b = _pair(call)
-    return ~(pl.col(a) == pl.col(b)).fill_null(False)
+    a, b = _comparable(call)
+    return ~(a == b).fill_null(False)
 
 
 def pair_greater(call: Call) -> pl.Expr:
-    a, b = (pl.col(c) for c in _pair(call))
+    a, b = _comparable(call)
     return ~((a >= b) if call.arguments.get("or_equal") else (a > b)).fill_null(False)
 
 
@@ -31,51 +32,52 @@ def pair_in_set(call: Call) -> pl.Expr:
     if pairs is None:
         return pl.lit(False)
     columns = call.columns
-    return ~pl.any_horizontal([pl.all_horizontal([_equals(call, c, v) for c, v in zip(columns, pair, strict=True)]) for pair in pairs])
+    found = [pl.all_horizontal([_equals(call, c, v) for c, v in zip(columns, pair, strict=True)]) for pair in pairs]
+    return ~pl.any_horizontal(found) if found else pl.col(columns[0]).is_null() | True  # one for each row
 
 
 def _equals(call: Call, column: str, value: Any) -> pl.Expr:
     kind = call.engine.schema[column]
     if value is None:
         return maps.missing(column, kind)
-    if type(value) is not (str if kind == pl.String else int if kind.is_integer() else float):
+    if kind.is_float() and type(value) in (int, float) and math.isfinite(value):
+        return (pl.col(column).cast(pl.Float64) == pl.lit(float(value))).fill_null(False)
+    if type(value) is not (str if kind == pl.String else int if kind.is_integer() else None):
         raise Pandas
     return (pl.col(column) == value).fill_null(False)
 
 
 def sum_equals(call: Call) -> pl.Expr:
-    if not all(_numeric(call.engine.schema[c]) for c in call.columns):
+    kinds = [call.engine.schema[c] for c in call.columns]
+    if not all(_numeric(k) and k != pl.UInt64 for k in kinds):
         raise Pandas
-    return ~(reduce(lambda a, b: a + b, [pl.col(c) for c in call.columns]) == call.arguments.get("sum_total")).fill_null(False)
+    columns = [pl.col(c).cast(pl.Int64) if k.is_integer() else pl.col(c) for c, k in zip(call.columns, kinds, strict=True)]
+    return ~(reduce(lambda a, b: a + b, columns) == call.arguments.get("sum_total")).fill_null(False)
 
 
 def all_equal(call: Call) -> pl.Expr:
-    first, *others = _alike(call)
-    none = maps.missing(first, call.engine.schema[first])
-    same = [(pl.col(first) == pl.col(c)).fill_null(False) & ~none | (none & maps.missing(c, call.engine.schema[c])) for c in others]
+    first, *others = _comparable(call)
+    same = [(first == other).fill_null(False) | (first.is_null() & other.is_null()) for other in others]
     return ~pl.all_horizontal(same) if same else pl.lit(False)
 
 
 def all_different(call: Call) -> pl.Expr:
     """Two missing values are equal."""
-    pairs = combinations(_alike(call), 2)
-    none = {c: maps.missing(c, call.engine.schema[c]) for c in call.columns}
-    return pl.any_horizontal([(pl.col(a) == pl.col(b)).fill_null(False) | (none[a] & none[b]) for a, b in pairs] or [pl.lit(False)])
-
-
-def _pair(call: Call) -> list[str]:
-    kinds = [call.engine.schema[c] for c in call.columns]
-    comparable = all(_numeric(k) for k in kinds) or (kinds[0] == kinds[1] and kinds[0] in (pl.String, pl.Boolean, pl.Date, pl.Datetime))
-    if not comparable or any(k.is_float() for k in kinds):  # NaN is the greatest number to Polars, and to pandas none
+    if len(set(call.columns)) != len(call.columns):
         raise Pandas
-    return call.columns
+    pairs = combinations(_comparable(call), 2)
+    return pl.any_horizontal([(a == b).fill_null(False) | (a.is_null() & b.is_null()) for a, b in pairs] or [pl.lit(False)])
 
 
-def _alike(call: Call) -> list[str]:
-    kinds = {call.engine.schema[c] for c in call.columns}
-    if len(kinds) != 1 or next(iter(kinds)) not in maps.SIMPLE or len(set(call.columns)) != len(call.columns):
+def _comparable(call: Call) -> list[pl.Expr]:
+    """The columns, missing values as nulls (to Polars NaN is the greatest number and equal to itself, to pandas it is neither), if any two
+    of them can be compared: numbers, or columns of one type whose values are those of pandas."""
+    columns, kinds = call.columns, {call.engine.schema[c] for c in call.columns}
+    alike = len(kinds) == 1 and (next(iter(kinds)) in maps.SIMPLE or next(iter(kinds)) == pl.Datetime)
+    unsigned = pl.UInt64 in kinds and len(kinds) > 1  # compared as floats, which do not hold every integer
+    if not (alike or all(_numeric(k) for k in kinds)) or unsigned:
         raise Pandas
-    return call.columns
+    return [pl.col(c).fill_nan(None) if call.engine.schema[c].is_float() else pl.col(c) for c in columns]
 
 
 def _numeric(kind: pl.DataType) -> bool:
