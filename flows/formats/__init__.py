@@ -28,12 +28,13 @@ FORMATS = {
     "excel": "flows.formats.excel",
     "json": "flows.formats.json",
     "jsonl": "flows.formats.jsonl",
+    "conll": "flows.formats.conll",
     "geojson": "flows.formats.geojson",
     "xml": "flows.formats.xml",
     "parquet": "flows.formats.parquet",
     "arrow": "flows.formats.arrow",
 }
-RECORD_FORMATS = {"json", "jsonl", "geojson", "xml"}
+RECORD_FORMATS = {"json", "jsonl", "conll", "geojson", "xml"}
 """Formats whose pieces are records (dict), the others' are frames."""
 
 

@@ -19,6 +19,8 @@ DESCRIPTION = "socle.json"
 PREDICTORS = {
     "tfidf": ("tfidf", "TfidfPredictor"),
     "transformer": ("transformer", "TransformerPredictor"),
+    "dictionary": ("dictionary", "DictionaryPredictor"),
+    "token-transformer": ("tokens", "TokenPredictor"),
 }
 """kind in socle.json -> module of this package and its class, which has `load(folder, description)`, `save(folder)` and `predict`."""
 

@@ -59,6 +59,12 @@ class JsonLinesFormat(_Format):
     type: Literal["jsonl"]
 
 
+class ConllFormat(_Format):
+    """Annotated texts: a word and its tag a line, an empty line after each sentence. Columns: document, sentence, tokens, tags."""
+
+    type: Literal["conll"]
+
+
 class GeoJsonFormat(_Format):
     """A FeatureCollection: the properties of each feature, its geometry as GeoJSON text in the column `geometry`."""
 
@@ -83,6 +89,6 @@ class ArrowFormat(_Format):
 
 
 Format = Annotated[
-    CsvFormat | ExcelFormat | JsonFormat | JsonLinesFormat | GeoJsonFormat | XmlFormat | ParquetFormat | ArrowFormat,
+    CsvFormat | ExcelFormat | JsonFormat | JsonLinesFormat | ConllFormat | GeoJsonFormat | XmlFormat | ParquetFormat | ArrowFormat,
     Field(discriminator="type"),
 ]

@@ -58,6 +58,7 @@ RULES = {
     "geojson:properties": "objet géographique sans propriétés",
     "json": "JSON illisible",
     "jsonl": "ligne de JSON illisible",
+    "conll": "phrase dont un mot n'a pas d'étiquette, ou illisible",
     "xml": "élément XML illisible",
     "text": "texte illisible",
 }
