@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, bootstrap
-from sklearn.metrics import f1_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from flows.errors import Refused
-from flows.training.evaluation import ordered
+from flows.training.evaluation import ordered, paired
 from flows.training.evaluation.intervals import ratio
 from flows.training.evaluation.paired import compare, compare_rows, compare_sums, mcnemar
 
@@ -130,3 +130,30 @@ def test_values_that_are_not_numbers_and_no_rows_are_refused():
         compare([0, 1], np.array([[0.5, np.nan], [0, 1]]), np.eye(2), 2)
     with pytest.raises(Refused, match="no rows"):
         compare([], np.zeros((0, 2)), np.zeros((0, 2)), 2)
+
+
+@pytest.mark.parametrize("metric, score", [("average_precision", average_precision_score), ("roc_auc", roc_auc_score)])
+def test_rankings_are_compared_as_by_drawing_rows(metric, score):
+    generator = np.random.default_rng(3)
+    truth = (generator.random(400) < 0.2).astype(int)
+    better, worse = (np.round(truth * gain + generator.normal(size=400), 2) for gain in (1.0, 0.3))
+    found = paired.compare_rankings(truth, better, worse, metric)
+    assert found.difference == pytest.approx(score(truth, better) - score(truth, worse))
+    drawn = []
+    for _ in range(1000):
+        rows = generator.integers(0, 400, 400)
+        drawn.append(score(truth[rows], better[rows]) - score(truth[rows], worse[rows]))
+    np.testing.assert_allclose([found.low, found.high], np.percentile(drawn, [2.5, 97.5]), atol=0.02)
+    same = paired.compare_rankings(truth, better, better * 7, metric)
+    assert (same.difference, same.low, same.high) == (0, 0, 0)
+
+
+def test_many_rows_of_a_ranking_are_drawn_by_neighbouring_scores(monkeypatch):
+    generator = np.random.default_rng(5)
+    truth = (generator.random(3000) < 0.2).astype(int)
+    left, right = (truth * gain + generator.normal(size=3000) for gain in (1.0, 0.8))
+    exact = paired.compare_rankings(truth, left, right)
+    monkeypatch.setattr(paired, "CELLS", 1000)
+    found = paired.compare_rankings(truth, left, right)
+    assert found.difference == exact.difference
+    np.testing.assert_allclose([found.low, found.high], [exact.low, exact.high], atol=0.004)

@@ -11,6 +11,9 @@ import numpy as np
 from flows.errors import Refused
 from flows.training.evaluation import classification
 from flows.training.evaluation.intervals import SEED, Array, Statistic, Sums, checked, interval, number, ratio, resample
+from flows.training.evaluation.score_table import ScoreTable, areas
+
+CELLS, CELL_BINS = 20_000, 100  # rows up to which draws of a ranking are exact; scores that they are taken together to, beyond
 
 Keys = tuple[Sequence[object], Sequence[object]]
 """Of the rows that the challenger and the champion were scored on, in their order."""
@@ -91,6 +94,45 @@ def compare_sums(
 
     point, draws = sums.point(both), sums.draws(both, seed)
     return _of_draws(metric, [point["challenger"], point["champion"]], draws["challenger"] - draws["champion"], rows)
+
+
+def compare_rankings(
+    truth: Array, challenger: Array, champion: Array, metric: str = "average_precision", *, keys: Keys | None = None, seed: int = SEED
+) -> Comparison:
+    """By roc_auc or average_precision of the order that scores put rows in.
+
+    truth: 0 or 1, shape (n,). challenger, champion: scores, shape (n,), the higher the likelier to be 1. Beyond CELLS rows, draws take
+    neighbouring scores together; the difference itself is exact. Raises: Refused where the rows differ, there are none, or values are NaN.
+    """
+    _same_rows(len(challenger), len(champion), keys)
+    scores = [checked(truth, s, name)[1] for s, name in ((challenger, "the challenger's scores"), (champion, "the champion's scores"))]
+    positive = np.asarray(truth).astype(bool)
+    whole = [ScoreTable.of(positive, s) for s in scores]
+    point = [areas(t.positives, t.negatives)[metric] for t in whole]
+    tops = [t.binned(CELL_BINS if len(positive) > CELLS else len(positive)).scores[::-1] for t in whole]
+    # the bin of each row, from the highest: its top is the lowest that the score does not exceed
+    places = [len(top) - 1 - np.searchsorted(top, s) for top, s in zip(tops, scores, strict=True)]
+    cells, counts = np.unique(np.column_stack([positive, *places]), axis=0, return_counts=True)
+    return _of_draws(metric, point, _draws_of_rankings(cells, counts, [len(top) for top in tops], metric, point, seed), len(positive))
+
+
+def _draws_of_rankings(cells: Array, counts: Array, sizes: Sequence[int], metric: str, point: Sequence[Array], seed: int) -> Array:
+    """Differences, shape (RESAMPLES,), of cells (truth, place of the challenger's score, of the champion's), shape (cells, 3)."""
+    from scipy.sparse import csr_matrix
+
+    def sides(column: int) -> list[Any]:
+        shape = (len(cells), sizes[column])
+        return [csr_matrix(((cells[:, 0] == t).astype(float), (np.arange(len(cells)), cells[:, 1 + column])), shape) for t in (1, 0)]
+
+    both = [sides(0), sides(1)]
+
+    def statistic(drawn: Array) -> dict[str, Array]:
+        found = [areas(*((side.T @ drawn.T).T for side in pair))[metric] for pair in both]
+        return {"difference": found[0] - found[1]}
+
+    rough = statistic(counts[None])["difference"][0]
+    moved: Array = resample(counts, statistic, seed, wide=2 * sum(sizes))["difference"] + (point[0] - point[1] - rough)
+    return moved
 
 
 def mcnemar(left: Array, right: Array) -> float:

@@ -38,9 +38,9 @@ def evaluate(
     return result
 
 
-def statistic(sums: Array) -> Mapping[str, Array]:
+def statistic(added: Array) -> Mapping[str, Array]:
     """Scores of sums over rows, shape (draws, COLUMNS)."""
-    rows, error, absolute, squared, total, total_squared, covered, width = sums.T
+    rows, error, absolute, squared, total, total_squared, covered, width = added.T
     around_mean = total_squared - total**2 / np.maximum(rows, 1)
     # A truth that varies a million times less than the errors is all one value: its r2 would be rounding.
     varies = around_mean > 1e-12 * np.maximum(total_squared, squared)
@@ -67,16 +67,20 @@ def median_interval(values: Array) -> Interval:
     return {"value": float(np.median(values)), "low": float(parted[places[0]]), "high": float(parted[places[1]])}
 
 
+def sums(truth: Array, predicted: Array, low: Array | None = None, high: Array | None = None, *, center: float | None = None) -> Array:
+    """What each row contributes to COLUMNS, shape (rows, COLUMNS). `center`: what truths are counted from, their mean by default."""
+    error, around = predicted - truth, truth - (truth.mean() if center is None else center)
+    inside = width = np.zeros(len(error))
+    if low is not None and high is not None:
+        inside, width = ((low <= truth) & (truth <= high)).astype(float), high - low
+    return np.column_stack([np.ones(len(error)), error, np.abs(error), error**2, around, around**2, inside, width])
+
+
 def _scores(truth: Array, predicted: Array, bounds: list[Array], seed: int) -> dict[str, Any]:
-    sums, center = Sums(len(truth), len(COLUMNS), seed), truth.mean()
+    added, center = Sums(len(truth), len(COLUMNS), seed), float(truth.mean())
     for part in portions(len(truth)):
-        error, around = predicted[part] - truth[part], truth[part] - center
-        inside = width = np.zeros(len(error))
-        if bounds:
-            inside = ((bounds[0][part] <= truth[part]) & (truth[part] <= bounds[1][part])).astype(float)
-            width = bounds[1][part] - bounds[0][part]
-        sums.add(np.column_stack([np.ones(len(error)), error, np.abs(error), error**2, around, around**2, inside, width]))
-    found = sums.intervals(statistic, seed)
+        added.add(sums(truth[part], predicted[part], *(b[part] for b in bounds), center=center))
+    found = added.intervals(statistic, seed)
     if not bounds:
         del found["coverage"], found["width"]
     return {"rows": len(truth)} | found | {"median_error": median_interval(np.abs(predicted - truth))}
