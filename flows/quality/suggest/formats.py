@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from flows.contract.identifiers import words_of
 from flows.quality.suggest.profile import Column
@@ -22,6 +23,7 @@ class Format:
     type: str
     plural: str
     """In French, after « sont »."""
+    arguments: dict[str, Any]
     mostly: float
     share: float
     """Of the values, in that part of the rows where the fewest meet it."""
@@ -34,7 +36,10 @@ class _Known:
     names: tuple[str, ...]
     """Words of the names of columns that hold it."""
     only_named: bool = False
-    """So short that chance alone may meet it: the name has to say so as well."""
+    """So short, or so wide, that chance alone may meet it: the name has to say so as well."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    check: str = ""
+    """Function of flows/quality/french; "": it has the name of the format."""
 
 
 KNOWN = {
@@ -48,6 +53,12 @@ KNOWN = {
     "rome": _Known("expect_column_values_to_be_rome", "des codes ROME", ("rome",)),
     "naf": _Known("expect_column_values_to_be_naf", "des codes NAF", ("naf", "ape")),
     "postal_code": _Known("expect_column_values_to_be_postal_code", "des codes postaux", ("postal", "cp")),
+    "cedex": _Known(
+        "expect_column_values_to_be_postal_code", "des codes postaux, CEDEX compris", ("postal", "cp"), True, {"cedex": True}, "postal_code"
+    ),
+    "point": _Known(
+        "expect_column_values_to_be_points_in_france", "des points en France (latitude, longitude)", ("geo",), check="is_point_in_france"
+    ),
     "commune": _Known("expect_column_values_to_be_commune", "des codes Insee de communes", ("commune", "insee", "cog", "depcom")),
     "email": _Known("expect_column_values_to_be_email", "des adresses électroniques", ("mail", "email", "courriel")),
     "phone": _Known("expect_column_values_to_be_french_phone", "des numéros de téléphone français", ("tel", "telephone", "phone")),
@@ -68,12 +79,12 @@ def format_of(column: Column) -> Format | None:
     others = [name for name, known in KNOWN.items() if name not in announced and not known.only_named]
     tests = _tests()
     for name in [*announced, *others]:
-        if name not in tests or _share(tests[name], different.head(TRIED)) < SURE - 0.04:
+        if _share(tests[name], different.head(TRIED)) < SURE - 0.04:
             continue
         meets = _meets(tests[name], column.values)
         share, mostly = column.share(meets), column.mostly(meets)
         if share >= SURE and mostly is not None:
-            return Format(KNOWN[name].type, KNOWN[name].plural, mostly, share)
+            return Format(KNOWN[name].type, KNOWN[name].plural, KNOWN[name].arguments, mostly, share)
     return None
 
 
@@ -88,9 +99,7 @@ def _meets(test: Callable[[pl.Expr], pl.Expr], values: pl.Series) -> pl.Series:
 
 
 def _tests() -> dict[str, Callable[[pl.Expr], pl.Expr]]:
-    from flows.quality.french import codes, codes_contact, codes_date, codes_iban, codes_listed
+    from flows.quality.french import codes, codes_contact, codes_date, codes_iban, codes_listed, places
 
-    places = {
-        name: module for module in (codes, codes_contact, codes_date, codes_iban, codes_listed) for name in KNOWN if hasattr(module, name)
-    }
-    return {name: getattr(module, name) for name, module in places.items()}
+    functions = {k: f for module in (codes, codes_contact, codes_date, codes_iban, codes_listed, places) for k, f in vars(module).items()}
+    return {name: partial(functions[known.check or name], **known.arguments) for name, known in KNOWN.items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+SEEN = 5  # different values: the shape of one or two is a copy of them
 LENGTHS = 3  # different lengths that a code may have
 LONGEST = 40  # characters of a code
 COVERED = 0.98  # share of the values that the lengths, and then the shape, cover
@@ -28,7 +29,9 @@ def shape_of(values: pl.Series) -> Shape | None:
     """The shape that nearly all of these texts (no nulls) have; None if they are no codes: words, sentences, numbers of any length."""
     import polars as pl
 
-    if values.str.contains(r"^[0-9]+$").mean() >= COVERED and values.str.len_chars().n_unique() > LENGTHS:  # type: ignore[operator]
+    if values.n_unique() < SEEN:
+        return None
+    if values.str.contains(r"^[0-9]+$").mean() >= COVERED and _are_numbers(values):  # type: ignore[operator]
         return Shape("^[0-9]+$", "seulement des chiffres")
     counted = values.str.len_chars().value_counts(sort=True)
     lengths = counted.filter(pl.col("count") >= RARE * len(values)).head(LENGTHS)
@@ -47,6 +50,14 @@ def shape_of(values: pl.Series) -> Shape | None:
     if values.str.contains(regex).mean() < COVERED:  # type: ignore[operator]
         return None
     return Shape(regex, " ou ".join(_words(form) for form in forms))
+
+
+def _are_numbers(digits: pl.Series) -> bool:
+    """Of so many lengths, or of one after the other without a zero in front: the next ones may be longer."""
+    lengths = sorted(digits.str.len_chars().unique())
+    if len(lengths) > LENGTHS:
+        return True
+    return 1 < len(lengths) == lengths[-1] - lengths[0] + 1 and not digits.str.contains("^0.").any()
 
 
 def _form(values: pl.Series, length: int) -> list[str] | None:

@@ -36,7 +36,7 @@ def texts(column: Column, about: About) -> Iterator[dict[str, Any]]:
     if found:
         seen = percent(found.share)
         words = f"Les valeurs de « {column.name} » sont {found.plural} : au moins {percent(found.mostly)} ({seen} constatés)."
-        yield entry(found.type, words, {"column": column.name, "mostly": found.mostly})
+        yield entry(found.type, words, {"column": column.name, **found.arguments, "mostly": found.mostly})
     elif listed:
         yield _in_set(column, *listed)
     elif coded and (mostly := column.mostly(column.values.str.contains(coded.regex))):
@@ -100,7 +100,7 @@ def _in_set(column: Column, listed: list[str], mostly: float | None, rarest: int
 
 
 def _lengths(column: Column) -> Iterator[dict[str, Any]]:
-    """Ten times what is long, a tenth of what is short: far from the sample, near enough to see another column or a cut file."""
+    """Three times what is long, a quarter of what is short: far from the sample, near enough to see another column or a cut file."""
     lengths = column.lengths
     if lengths is None:
         return

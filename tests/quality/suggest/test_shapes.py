@@ -39,6 +39,7 @@ def capital():
         ),
         (lambda: SEEDED.choice((digits(5), digits(7))), "^([0-9]{5}|[0-9]{7})$", "5 chiffres ou 7 chiffres"),
         (lambda: str(SEEDED.randrange(10 ** SEEDED.randrange(1, 8))), "^[0-9]+$", "seulement des chiffres"),
+        (lambda: str(SEEDED.randrange(10, 1000)), "^[0-9]+$", "seulement des chiffres"),
         (lambda: SEEDED.choice("ABCDEFGHIJKLMNOPQRSTU"), "^[A-Z]$", "1 majuscule"),
     ],
 )
@@ -54,6 +55,8 @@ def test_codes(make, regex, words):
         lambda: " ".join(SEEDED.choice(("le", "demandeur", "une", "pièce")) for _ in range(SEEDED.randrange(3, 9))),
         lambda: SEEDED.choice(("Paris", "Lyon", "Lille", "Brest", "Agen")),
         lambda: SEEDED.choice(("oui", "non")),
+        lambda: "PRINCIPALE",
+        lambda: SEEDED.choice(("SAVOIRS THEORIQUES", "SAVOIRS D ACTIONS")),
         lambda: digits(SEEDED.randrange(1, 30)) + "é",
         lambda: "".join(SEEDED.choice("abcdef 0123456789.-_/") for _ in range(SEEDED.randrange(2, 40))),
     ],

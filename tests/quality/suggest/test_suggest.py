@@ -209,6 +209,8 @@ def test_formats_of_french_administrations():
             "entreprise": [siren() for _ in count],
             "metier": code("rome"),
             "cp": code("postal_codes"),
+            "cp_cedex": [c if i % 20 else c[:2] + "999" for i, c in enumerate(code("postal_codes"))],
+            "geo": [f"{r.uniform(46, 48):.6f}, {r.uniform(1, 4):.6f}" for _ in count],
             "lieu": [c if i % 200 else "inconnu" for i, c in enumerate(code("communes", "commune"))],
             "contact": [f"service{i}@ville-{r.randrange(50)}.fr" for i in count],
             "tel": [f"01 40 {r.randrange(10, 99)} {r.randrange(10, 99)} {r.randrange(10, 99)}" for _ in count],
@@ -223,16 +225,20 @@ def test_formats_of_french_administrations():
         for e in made(frame).suite["expectations"]
         if "mostly" in e["kwargs"] and "null" not in e["type"]
     }
-    assert {k: found[k] for k in ("entreprise", "metier", "cp", "lieu", "contact", "tel", "le", "numero")} == {
+    assert {k: found[k] for k in ("entreprise", "metier", "cp", "cp_cedex", "geo", "lieu", "contact", "tel", "le", "numero")} == {
         "entreprise": "be_siren",
         "metier": "be_rome",
         "cp": "be_postal_code",
+        "cp_cedex": "be_postal_code",
+        "geo": "be_points_in_france",
         "lieu": "be_commune",
         "contact": "be_email",
         "tel": "be_french_phone",
         "le": "be_french_date",
         "numero": "match_regex",
     }
+    cedex = {e["kwargs"]["column"]: e["kwargs"].get("cedex") for e in of(made(frame), "expect_column_values_to_be_postal_code")}
+    assert cedex == {"cp": None, "cp_cedex": True}
     [pair] = of(made(frame), "expect_column_pair_values_to_be_in_france")
     assert (pair["kwargs"]["column_A"], pair["kwargs"]["column_B"]) == ("longitude", "latitude")
 
