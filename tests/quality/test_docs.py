@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flows.quality.docs import reasons, render, rule, sentence
 from flows.quality.results import CheckReport, CheckResult
+from flows.quality.trends import Trend
 from flows.quality.words import counted, number
 
 EVIL = "<script>alert(1)</script>\" onmouseover='x' &lt; {{ 7*7 }} {% raw %}"
@@ -80,6 +81,12 @@ def test_counts_of_values_of_rows_and_of_changes():
         and "65 lignes au lieu de 100" in page
         and "« 65 lignes" not in page.replace("\u00a0", " ")
     )
+
+
+def test_what_took_rows_out_is_not_said_to_be_met_again_and_again():
+    took = report(result(unexpected=0, checked_rows=600, refused=400, refused_of=1000))
+    text = Page(render(took, "Titre", Trend().with_report(report(result()), 9).with_report(took, 9))).text
+    assert "fois de suite" not in text and "40\u202f% des lignes en cause, contre 0\u202f% avant" in text
 
 
 def evil_report() -> CheckReport:
