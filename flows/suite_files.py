@@ -69,9 +69,12 @@ def _snake(name: str) -> str:
 def check_suite(root: Path, file: Path, columns: Collection[str]) -> list[Problem]:
     """Problems of one suite in Great Expectations' JSON, for a dataset with these columns."""
     place = within(root, file)
-    text = file.read_text(encoding="utf-8", errors="replace")
     try:
+        text = file.read_text(encoding="utf-8")
         suite = json.loads(text)
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        return [Problem(place, line, f"is not UTF-8 text: {error.reason} at byte {error.start}")]
     except json.JSONDecodeError as error:
         return [Problem(place, error.lineno, f"is not valid JSON: {error.msg}")]
     except RecursionError:

@@ -123,7 +123,19 @@ def _ask(kind: str, arguments: dict[str, Any]) -> list[Answer]:
             if "row_condition" in arguments:
                 return regexes  # checking.py says what is wrong with it
             return [Answer("", " ".join(str(error).split())[:300])]
-    return [*regexes, *_void(kind, implementation, arguments), *_converted(made, arguments)]
+    return [*regexes, *_void(kind, implementation, arguments), *_json_schema(arguments), *_converted(made, arguments)]
+
+
+def _json_schema(arguments: dict[str, Any]) -> Iterator[Answer]:
+    """What Great Expectations would only find out at the first value that is JSON."""
+    if not isinstance(schema := arguments.get("json_schema"), dict):
+        return
+    import jsonschema
+
+    try:
+        jsonschema.validators.validator_for(schema).check_schema(schema)
+    except jsonschema.SchemaError as error:
+        yield Answer("json_schema", f"json_schema is no JSON Schema: {' '.join(error.message.split())[:300]}")
 
 
 def _void(kind: str, implementation: Any, arguments: dict[str, Any]) -> Iterator[Answer]:

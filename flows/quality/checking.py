@@ -49,8 +49,8 @@ def suite_checker(state_folder: Path) -> Callable[[Path, Path, Mapping[str, str]
 def check_whole_suite(root: Path, file: Path, columns: Mapping[str, str], state_folder: Path) -> list[Problem]:
     """Problems and notes of one suite, for a dataset with these columns (name -> type)."""
     found = check_suite(root, file, columns)
-    text = file.read_text(encoding="utf-8", errors="replace")
     try:
+        text = file.read_text(encoding="utf-8")
         content = json.loads(text)
     except (ValueError, RecursionError):
         return found

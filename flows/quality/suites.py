@@ -35,7 +35,7 @@ def _load(path: Path, name: str) -> Suite:
             if not isinstance(expectation["type"], str) or not isinstance(expectation["kwargs"], dict):
                 raise TypeError("an expectation has a type and kwargs")
         return Suite(name, list(suite["expectations"]), hashlib.sha256(_canonical(suite)).hexdigest())
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise ConfigurationError(f"the suite {name} cannot be read: {error}", where=str(path), hint="socle validate") from None
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.quality import answers
+from flows.errors import ConfigurationError
+from flows.quality import answers, load_suites
 from flows.quality.checking import suite_checker
 from flows.quality.row_names import names_in_condition
 from flows.validation import Problem
@@ -57,6 +58,7 @@ GOOD = one(NULL, column="id")
         (one("expect_column_values_to_be_in_set", column="id", value_set="a"), "value_set: 'a' is wrong", ""),
         (one(REGEX, column="id", regex="("), "is no regular expression", ""),
         (one("expect_column_values_to_match_regex_list", column="id", regex_list=["a", "["]), "is no regular expression", ""),
+        (one("expect_column_values_to_match_json_schema", column="id", json_schema={"type": "nimporte"}), "is no JSON Schema", ""),
         (one(NULL, column="id", row_condition="montant >", condition_parser="pandas"), "row_condition cannot be read", ""),
         (one(NULL, column="id", row_condition="montent > 0", condition_parser="pandas"), "no column 'montent'", "'montant'"),
         (one(NULL, column="id", row_condition="montant > 0"), "needs a condition_parser", "pandas"),
@@ -147,6 +149,14 @@ def test_the_line_is_that_of_the_parameter(tmp_path, state):
     lines = file.read_text().split("\n")
     found = suite_checker(state)(tmp_path, file, COLUMNS)
     assert [lines[p.line - 1].strip().strip(",") for p in found] == ['"field": "x"', '"["']
+
+
+def test_a_suite_that_is_no_utf8_text(tmp_path, state):
+    (tmp_path / "suite.json").write_bytes('{"expectations": [],\n"name": "é"}'.encode("latin-1"))
+    [problem] = suite_checker(state)(tmp_path, tmp_path / "suite.json", COLUMNS)
+    assert problem.line == 2 and "not UTF-8" in problem.message
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_suites(tmp_path, [str(tmp_path / "suite.json")])
 
 
 def test_answers_are_kept_and_nothing_is_asked_again(tmp_path, monkeypatch):
