@@ -90,7 +90,7 @@ def kind_of(name: str, texts: Texts, shown: Shown | None = None) -> tuple[Column
     if not rest.total:
         return "string", "there is no value in the sample" if not markers else f"there is nothing but {', '.join(markers[:3])}"
     words = set(rest.values.str.to_lowercase())
-    if _is_yes_or_no(words, bool(markers)):
+    if _is_yes_or_no(words):
         return "boolean", "yes and no: " + ", ".join(sorted(words))
     if words <= set(TICKS) and rest.total < rest.rows:
         return "boolean", "ticks"
@@ -115,7 +115,7 @@ def kind_of(name: str, texts: Texts, shown: Shown | None = None) -> tuple[Column
     return ("number", number) if number else ("string", "text")
 
 
-def _is_yes_or_no(words: set[str], has_markers: bool) -> bool:
+def _is_yes_or_no(words: set[str]) -> bool:
     """One letter alone, such as `n`, may mean anything; so may 0 and 1, which are numbers as well."""
     if not words <= {*TRUE, *FALSE} - {"0", "1"}:
         return False

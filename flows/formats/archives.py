@@ -60,10 +60,6 @@ LEFTOVERS = {"thumbs.db", "desktop.ini"}
 DESCRIPTIONS = {"datapackage.json", "dataresource.json", "schema.json", "tableschema.json"}
 
 
-def is_archive(path: Path, name: str) -> bool:
-    return _kind(path, name) is not None
-
-
 def open_members(path: Path, name: str, member_glob: str | None, folder: Path, settings: Settings) -> Members:
     """The files of an archive that match, each unpacked in `folder` when it is its turn, and left there; for any other file, itself.
 

@@ -21,7 +21,6 @@ MANY = 200  # texts without which there are no categories
 OFTEN, OFTEN_PERSONAL = 10, 50  # times that a value has to be seen
 NOVEL = 0.01  # share of a block of rows whose values are in no other block: more of them, and the list is not complete
 LONG_VALUE = 80  # characters of a category
-FREE_TEXT = 0.5  # share of different values from which a column is no list
 ACCENTS = 0.02  # share of values with letters beyond ASCII from which an error of encoding would be seen
 
 
