@@ -16,3 +16,9 @@ assert altair.Chart is kl.alt.Chart and scipy.stats.entropy is kl.stats.entropy
 def test_what_few_expectations_need_is_imported_when_they_do() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_only_reads_regular_expressions_imports_none_of_it() -> None:
+    program = "import sys; from flows.quality.gx_polars.regexes import translate; assert 'great_expectations' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -56,7 +56,8 @@ def _condition(condition: Any, schema: dict[str, pl.DataType]) -> pl.Expr:
         missing = _missing(condition.column.name, schema)
         return missing if condition.is_null else ~missing
     if isinstance(condition, gx.ComparisonCondition):
-        return _compare(condition.column.name, OPERATORS[condition.operator.value], condition.parameter, schema)
+        operator = gx.Operator(condition.operator).value  # one of the enumeration when it was made, its text once it was read back
+        return _compare(condition.column.name, OPERATORS[operator], condition.parameter, schema)
     raise _NoForm
 
 
@@ -79,7 +80,7 @@ def _node(node: ast.expr, names: dict[str, str], schema: dict[str, pl.DataType])
     if isinstance(node, ast.BoolOp):
         parts = [_node(v, names, schema) for v in node.values]
         return pl.all_horizontal(parts) if isinstance(node.op, ast.And) else pl.any_horizontal(parts)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert):
         return ~_node(node.operand, names, schema)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and not node.args:
         missing = _missing(_name(node.func.value, names), schema)
