@@ -99,7 +99,7 @@ def refusals(dataset: str) -> str:
 
 def refusal(dataset: str, at: datetime, load_id: str) -> str:
     """That a load was refused. Its name says all; milliseconds count down, so that the newest is first in a listing."""
-    return f"{refusals(dataset)}{REFUSAL_TOP - int(at.timestamp() * 1000):013d}-{load_id}.json"
+    return f"{refusals(dataset)}{REFUSAL_TOP - round(at.timestamp() * 1000):013d}-{load_id}.json"
 
 
 def refused_load(key: str) -> tuple[datetime, str]:
@@ -130,6 +130,28 @@ def model_versions(model: str) -> str:
 
 def model_version(model: str, number: int) -> str:
     return f"{model_versions(model)}{number}.json"
+
+
+def checkpoints(model: str) -> str:
+    return f"{MODELS}{model}/checkpoints/"
+
+
+def checkpoints_of(model: str, fingerprint: str) -> str:
+    """Of one candidate's training, while it is not committed."""
+    return f"{checkpoints(model)}{fingerprint}/"
+
+
+def checkpoint_manifests(model: str, fingerprint: str) -> str:
+    return f"{checkpoints_of(model, fingerprint)}whole/"
+
+
+def checkpoint(model: str, fingerprint: str, name: str) -> str:
+    """Says that a checkpoint is whole, and which files it has."""
+    return f"{checkpoint_manifests(model, fingerprint)}{name}.json"
+
+
+def checkpoint_files(model: str, fingerprint: str, name: str) -> str:
+    return f"{checkpoints_of(model, fingerprint)}files/{name}/"
 
 
 def aliases(model: str) -> str:
