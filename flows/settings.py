@@ -160,6 +160,11 @@ class Settings(BaseSettings):
     worker_runs: int = Field(0, ge=0)
     """Runs of one worker at the same time; 0: four a core, and not more than one for each GB of memory."""
 
+    checkpoint_minutes: float = Field(10.0, ge=0)
+    """Between two checkpoints of a training, in the lake; 0: one after each step."""
+    training_cache_gb: float = Field(10.0, gt=0)
+    """What this machine keeps between runs of tokens, and of embeddings: so much of each."""
+
     gpus: int = Field(1, ge=1)
     """Trainings on a GPU at the same time, on all workers together."""
     http_per_minute: int = Field(120, gt=0)

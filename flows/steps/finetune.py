@@ -24,6 +24,7 @@ from flows.lake.references import Reference
 from flows.project import AnyCandidate
 from flows.steps import Run, work_disk
 from flows.steps.plan import CandidatePlan, ModelPlan, plan_model, require_bucket
+from flows.training.checkpoints import Checkpoints
 from flows.training.examples import Examples, prepare
 from flows.training.promotion import Decision, Paired, Rule, Scored, decide, sentence
 from flows.training.tasks import task_of
@@ -118,8 +119,23 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
     work.mkdir(parents=True)
     start = time.monotonic()
     with progress.step(f"{plan.name}: training {candidate.label}", "%", 1.0) as advance, work_disk(run):
-        job = Job(settings, examples, folder, work, run.settings.state_folder / "training", candidate.base, advance=advance)
+        checkpoints = Checkpoints(run.lake.bucket(run.project.name), plan.name, candidate.fingerprint, run.settings.checkpoint_minutes)
+        notices: list[str] = []
+        job = Job(
+            settings,
+            examples,
+            folder,
+            work,
+            run.settings.state_folder / "training",
+            candidate.base,
+            budget=task.model.budget,
+            checkpoints=checkpoints,
+            advance=advance,
+            notice=notices.append,
+            cache_gb=run.settings.training_cache_gb,
+        )
         trained = task.trainer(settings)(job)
+        trained.facts |= {"notices": notices} if notices else {}
     seconds = time.monotonic() - start
     with progress.step(f"{plan.name}: evaluating {candidate.label}"):
         fitted = task.fit_to_validation(trained.predictor, examples)
@@ -129,7 +145,9 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
     with progress.step(f"{plan.name}: committing {candidate.label}"):
         manifest = _manifest(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
         _write_card(run, plan, manifest, examples, report, folder)
-        return store.commit(folder, manifest), True
+        version = store.commit(folder, manifest)
+        checkpoints.remove()
+        return version, True
 
 
 def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -295,12 +295,13 @@ def _quarantine(run: Run, name: str, kept_loads: set[str], cutoffs: Cutoffs) -> 
 
 
 def plan_cleanup_of_models(run: Run, cutoffs: Cutoffs | None = None) -> list[ModelCleanup]:
-    """Files that no version names: of a training that was ended while it uploaded. Young ones may be of an upload that goes on."""
+    """Files that no version names: of a training that was ended while it uploaded, and checkpoints of one that nobody went on with. Young
+    ones may be of a training that goes on."""
     cutoffs = cutoffs or Cutoffs.of(run)
     objects, named, uploads = run.lake.bucket(run.project.name), set[str](), dict[str, dict[str, list[ObjectInfo]]]()
     for item in objects.list(keys.MODELS):
         _, model, kind, *rest = item.key.split("/")
-        if kind == "files" and len(rest) > 1:
+        if kind in ("files", "checkpoints") and len(rest) > 1:  # a checkpoint's training was given up, or its settings changed
             uploads.setdefault(model, {}).setdefault(rest[0], []).append(item)
     for item in objects.list(keys.MODELS):  # after the files: what was committed meanwhile is named
         if item.key.split("/")[2] == "versions":
