@@ -16,6 +16,7 @@ from flows.steps import open_run
 from flows.steps.plan import plan_project
 from flows.steps.quarantine import survey, values
 from tests.conftest import REPOSITORY
+from tests.projects.as_on_pandas import same_answers_as_on_pandas
 from tests.projects.conftest import load_all, root_of, table
 
 DATA = REPOSITORY.parent / "shared" / "data"
@@ -143,27 +144,9 @@ def test_nothing_is_left_to_do():
 @pytest.mark.parametrize("project", [FOOD, EQUALITY])
 def test_suites_answer_as_on_pandas(loaded: Path, project: str) -> None:
     """Every suite of these projects, on the tables that they have, by Great Expectations on Polars and on pandas."""
-    from flows.quality import expectations
-    from flows.quality.gx_polars import validate
-    from flows.quality.gx_polars.frames import to_pandas
-    from flows.quality.gx_polars.validation import ephemeral_context
-    from flows.quality.previous import PREVIOUS
     from flows.steps.plan import suites_of
 
-    expectations._import()
-    with open_run(project) as run, expectations._quiet():
-        whole = ephemeral_context().data_sources.add_pandas("p").add_dataframe_asset("r").add_batch_definition_whole_dataframe("all")
+    with open_run(project) as run:
         for name in run.project.datasets:
-            asked = [e for suite in suites_of(run, name) for e in suite.expectations if e["type"] not in PREVIOUS]
-            columns = {c for e in asked for c in expectations._columns(e["kwargs"])}
-            served = versions(project, name)[-1].number
-            rows = Dataset(run.lake, project, name).scan(served).select(sorted(columns)).collect()
-            built = [expectations._implementation(e["type"])(**e["kwargs"]) for e in asked]
-            batch = whole.get_batch(batch_parameters={"dataframe": to_pandas(rows.lazy())})
-            for entry, ours in zip(built, validate(rows, built, "COMPLETE"), strict=True):
-                theirs = batch.validate(entry, result_format="COMPLETE")
-                seen = [repr((r.success, {k: r.result.get(k) for k in SHOWN})) for r in (ours, theirs)]
-                assert seen[0] == seen[1].replace("<NA>", "None").replace("nan", "None"), (name, entry)
-
-
-SHOWN = ("element_count", "unexpected_count", "missing_count", "unexpected_list", "unexpected_index_list")
+            rows = Dataset(run.lake, project, name).scan(versions(project, name)[-1].number).collect()
+            same_answers_as_on_pandas(rows, suites_of(run, name))
