@@ -85,7 +85,7 @@ def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, mem
     with _quiet():
         from flows.quality.gx_polars import validate
 
-        built = [_absent(e, columns) or _build(e["type"], _bounds(e["kwargs"], moments)) for _, e in selection.entries]
+        built = [_absent(e, columns) or _build(e["type"], e["kwargs"], suite.parameters, moments) for suite, e in selection.entries]
         usable = [b for b in built if not isinstance(b, str)]
         shape = {"result_format": "COMPLETE", "partial_unexpected_count": EXAMPLES, "return_unexpected_index_query": False}
         answers = iter(validate(lazy, usable, shape, columns=visible, memory=memory_mb * 1_000_000))
@@ -104,10 +104,12 @@ def _absent(expectation: dict[str, Any], columns: set[str]) -> str:
     return f"there is no column {', '.join(lacking)}" if lacking and about_values else ""
 
 
-def _build(kind: str, arguments: dict[str, Any]) -> Any:
+def _build(kind: str, arguments: dict[str, Any], parameters: dict[str, Any], moments: set[str]) -> Any:
     """The expectation, or why it cannot be made."""
+    from great_expectations.core.suite_parameters import build_suite_parameters
+
     try:
-        return _implementation(kind)(**arguments)
+        return _implementation(kind)(**_bounds(build_suite_parameters(arguments, parameters)[0], moments))
     except Exception as error:  # GX raises many kinds; whichever it is, the expectation was not met
         return _short(error)
 

@@ -61,3 +61,22 @@ def test_files_that_cannot_be_read(tmp_path, data):
         (tmp_path / "expectations" / "a.json").write_bytes(data)
     with pytest.raises(ConfigurationError, match=r"a\.json"):
         load_suites(tmp_path, ["a.json"])
+
+
+def test_parameters_of_a_suite_have_the_values_that_it_gives_them(tmp_path):
+    import polars as pl
+
+    from flows.quality.expectations import evaluate, select
+
+    asked = [
+        {"type": "expect_column_values_to_be_between", "kwargs": {"column": "x", "min_value": {"$PARAMETER": p}}}
+        for p in ("least", "unknown")
+    ]
+    found = []
+    for number, least in enumerate((2, 3)):
+        (tmp_path / "expectations").mkdir(exist_ok=True)
+        (tmp_path / "expectations" / f"{number}.json").write_text(json.dumps({"expectations": asked, "suite_parameters": {"least": least}}))
+        found += load_suites(tmp_path, [f"{number}.json"])
+    assert found[0].sha256 != found[1].sha256
+    met = [e.result for e in evaluate(pl.LazyFrame({"x": [1, 2, 3]}), select(found)[0], show_values=True)]
+    assert [r.unexpected for r in met] == [1, None, 2, None] and "unknown" in met[1].error
