@@ -73,7 +73,13 @@ def check_whole_suite(root: Path, file: Path, columns: Mapping[str, str], state_
         place = (entry.number, "kwargs")
         found += [at((*place, *a.place), f"{entry.type}: {a.message}", a.hint, note=a.note) for a in answers]
         found += [
-            at((*place, *p), f"{entry.type}: {m}", h) for p, m, h in (*_bounds(entry), *_condition(entry, columns), *_set(entry, columns))
+            at((*place, *p), f"{entry.type}: {m}", h)
+            for p, m, h in (
+                *_bounds(entry),
+                *_condition(entry, columns),
+                *_set(entry, columns),
+                *_parameters(entry, content.get("suite_parameters")),
+            )
         ]
     for entry, first in _doubles(usable):
         message = f"{entry.type} is asked twice with the same parameters"
@@ -130,6 +136,14 @@ def _set(entry: Entry, columns: Mapping[str, str]) -> Iterator[tuple[tuple[str],
         yield ("value_set",), f"value_set holds texts, and {entry.arguments['column']!r} is {kind}: none can be equal", "without the quotes"
     elif kind == "string" and texts == {False}:
         yield ("value_set",), f"value_set holds no texts, and {entry.arguments['column']!r} is string: none can be equal", "in quotes"
+
+
+def _parameters(entry: Entry, given: Any) -> Iterator[tuple[tuple[str], str, str]]:
+    """Those without a value. An expression, such as now() - timedelta(days=1), is left to Great Expectations."""
+    for name, value in entry.arguments.items():
+        parameter = value.get("$PARAMETER") if isinstance(value, dict) else None
+        if isinstance(parameter, str) and parameter.isidentifier() and parameter not in (given if isinstance(given, dict) else {}):
+            yield (name,), f"the parameter {parameter!r} has no value", f'"suite_parameters": {{"{parameter}": ...}} beside "expectations"'
 
 
 def _doubles(entries: list[Entry]) -> Iterator[tuple[Entry, Entry]]:

@@ -48,6 +48,7 @@ GOOD = one(NULL, column="id")
         (one(NULL, colum="id"), "unknown parameter 'colum'", "'column'"),
         (one(NULL, column="id", zzzzz=1), "unknown parameter 'zzzzz'", "it has column, mostly"),
         (one(NULL), "the parameter 'column' is missing", ""),
+        (one(BETWEEN, column="montant", min_value={"$PARAMETER": "least"}), "the parameter 'least' has no value", "suite_parameters"),
         (one(BETWEEN, column="id"), "cannot both be None", ""),
         (one("expect_table_row_count_to_be_between"), "anything is between nothing", ""),
         (one(REGEX, column="id"), "the parameter 'regex' is missing", ""),
@@ -232,3 +233,9 @@ def test_any_text_is_a_condition_or_is_refused(text):
         assert all(isinstance(name, str) for name in names_in_condition(text, "pandas"))
     except ValueError as error:
         assert str(error)
+
+
+def test_parameters_with_a_value_are_right(tmp_path, state):
+    asked = [one(BETWEEN, column="montant", min_value={"$PARAMETER": p}) for p in ("least", "least * 2")]
+    (tmp_path / "suite.json").write_text(json.dumps({"expectations": asked, "suite_parameters": {"least": 2}}), encoding="utf-8")
+    assert suite_checker(state)(tmp_path, tmp_path / "suite.json", COLUMNS) == []
