@@ -19,8 +19,14 @@ DESCRIPTION = "socle.json"
 PREDICTORS = {
     "tfidf": ("tfidf", "TfidfPredictor"),
     "transformer": ("transformer", "TransformerPredictor"),
+    "linear": ("tabular", "TabularPredictor"),
+    "boosting": ("tabular", "TabularPredictor"),
     "dictionary": ("dictionary", "DictionaryPredictor"),
     "token-transformer": ("tokens", "TokenPredictor"),
+    "masked-lm": ("language", "MaskedPredictor"),
+    "causal-lm": ("language", "CausalPredictor"),
+    "sentence-tfidf": ("similarity", "TfidfEmbedder"),
+    "sentence-transformer": ("similarity", "SentenceEmbedder"),
 }
 """kind in socle.json -> module of this package and its class, which has `load(folder, description)`, `save(folder)` and `predict`."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
 from flows.project.base import Name, Strict
 from flows.project.candidates import AnyCandidate, Candidate, DictionaryCandidate, LinearCandidate, PretrainedCandidate, TfidfCandidate
@@ -232,12 +232,17 @@ class _Tabular(Model):
         return [LinearCandidate()]
 
 
+def _label_text(value: Any) -> Any:
+    """A label as it is written in a column of text: YAML reads `true` and `1` as something else."""
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else value
+
+
 class TabularClassification(_Tabular):
     """A row of a table gets one label; of two labels, rows can be ranked by how likely `positive` is."""
 
     METRICS: ClassVar[Directions] = {"macro_f1": "max", "accuracy": "max", "roc_auc": "max", "average_precision": "max"}
     task: Literal["tabular-classification"]
-    positive: str | None = Field(
+    positive: Annotated[str, BeforeValidator(_label_text, json_schema_input_type=str | bool | int)] | None = Field(
         default=None, description="Of two labels, the one that rows are ranked by; `true` for a column of yes and no."
     )
 
