@@ -8,6 +8,7 @@ from flows.runs import artifacts, choices
 from flows.runs.prefect_run import flow_context, part_done
 from flows.runs.project_flow import project_flow
 from flows.steps.pipeline import RunResult
+from flows.steps.plan import in_order
 
 
 @project_flow
@@ -15,11 +16,10 @@ async def pipeline(project: str) -> RunResult:
     """Tout le projet : charge et contrôle les données, entraîne ce qui a changé, promeut le meilleur modèle frugal."""
     async with flow_context(project) as run:
         result = RunResult(project, run.project.title, run.id)
-        for name in run.project.datasets:
-            await artifacts.merge(result, name, ingest(project, name))
-            part_done(name)
-        for name in run.project.models:
-            if not result.add_waiting(run, name):
+        for kind, name in in_order(run.project):
+            if kind == "dataset":
+                await artifacts.merge(result, name, ingest(project, name))
+            elif not result.add_waiting(run, name):
                 await artifacts.merge(result, name, finetune(project, name))
             part_done(name)
         await artifacts.show_run(run, result)

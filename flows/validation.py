@@ -192,6 +192,7 @@ class _Checker:
         for name, dataset in datasets.items():
             self._transform(name, dataset)
             self._inputs(name, dataset, datasets)
+            self._pseudonymised(name, dataset, datasets, models)
             self._suites(name, dataset)
             for other in _listed(dataset, "shared_with"):
                 if other not in (names := project_names(self.root)):
@@ -235,14 +236,46 @@ class _Checker:
     def _inputs(self, name: str, dataset: dict[str, Any], datasets: dict[str, Any]) -> None:
         """Datasets that are made from others come after them: they are loaded in the order of the file."""
         for index, text in enumerate(_listed(_source(dataset), "datasets")):
-            own = str(text).partition("@")[0].removeprefix(f"{self.name}/")
-            path = ("datasets", name, "source", "datasets", index)
-            if "/" in own:
-                continue
-            if own not in datasets:
-                self.add(path, f"source.datasets: no dataset {own!r}", suggest(own, datasets))
-            elif list(datasets).index(own) >= list(datasets).index(name):
-                self.add(path, f"source.datasets: {own} has to be declared before {name}, which is made from it")
+            self._made_from(name, text, ("datasets", index), datasets)
+
+    def _made_from(self, name: str, text: Any, place: tuple[Any, ...], datasets: dict[str, Any]) -> str | None:
+        """Its own name if `text` names a dataset of this project that comes before."""
+        own, path, key = self._own_name(text), ("datasets", name, "source", *place), f"source.{place[0]}"
+        if "/" in own:
+            return None
+        if own not in datasets:
+            self.add(path, f"{key}: no dataset {own!r}", suggest(own, datasets))
+            return None
+        if list(datasets).index(own) >= list(datasets).index(name):
+            self.add(path, f"{key}: {own} has to be declared before {name}, which is made from it")
+            return None
+        return own
+
+    def _own_name(self, text: Any) -> str:
+        return str(text).partition("@")[0].removeprefix(f"{self.name}/")
+
+    def _pseudonymised(self, name: str, dataset: dict[str, Any], datasets: dict[str, Any], models: dict[str, Any]) -> None:
+        """A dataset whose texts a model of this project reads."""
+        source, path = _source(dataset), ("datasets", name, "source")
+        if source.get("type") != "pseudonymised":
+            return
+        if dataset.get("personal_data") == "none":
+            text = f"datasets.{name}.personal_data: a pseudonymised dataset is not free of personal data: names may be missed"
+            self.add(("datasets", name, "personal_data"), text, "personal_data: pseudonymised")
+        if (model := self._own_name(source.get("model"))) not in models:
+            self.add((*path, "model"), f"source.model: no model {model!r} of this project", suggest(model, models))
+        elif models[model].get("task") != "token-classification":
+            self.add((*path, "model"), f"source.model: {model} is not for token-classification: it finds no entities")
+        elif self._own_name(models[model].get("dataset")) == name:
+            self.add((*path, "model"), f"source.model: {model} learns from {name}, which it is to make")
+        if (own := self._made_from(name, source.get("dataset"), ("dataset",), datasets)) is None:
+            return
+        there = _mapping(datasets[own], "columns")
+        taken = {c: of.get("source") or c if isinstance(of, dict) else c for c, of in _mapping(dataset, "columns").items()}
+        for place, column in (*((("columns", c), t) for c, t in taken.items()), (("source", "document"), source.get("document"))):
+            if column is not None and column not in there:
+                text = f"datasets.{name}.{'.'.join(place)}: {own}, which it is made from, has no column {column!r}"
+                self.add(("datasets", name, *place), text, suggest(column, there))
 
     def _suites(self, name: str, dataset: dict[str, Any]) -> None:
         declared = _mapping(dataset, "columns").items()

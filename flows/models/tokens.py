@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers.utils import logging
 
 from flows.errors import ConfigurationError
 from flows.models import DESCRIPTION
@@ -105,6 +106,7 @@ class TokenPredictor:
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> TokenPredictor:
+        logging.disable_progress_bar()  # of theirs, between ours
         options = {"trust_remote_code": False, "local_files_only": True}
         model = AutoModelForTokenClassification.from_pretrained(folder, use_safetensors=True, **options)
         return cls(model, AutoTokenizer.from_pretrained(folder, **options), description["labels"], description["max_length"])

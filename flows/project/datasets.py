@@ -76,6 +76,8 @@ class Dataset(Strict):
         self._sources_are_one_each()
         if self.source.type == "datasets" and not self.transform:
             raise ValueError("transform: a dataset that is made from others needs one, with an argument `tables`")
+        if self.source.type == "pseudonymised":
+            self._pseudonymised(self.source.texts)
         for name in self.not_personal:
             if name not in self.columns:
                 raise ValueError(f"not_personal: {name!r} is not one of the columns ({', '.join(self.columns)})")
@@ -100,6 +102,12 @@ class Dataset(Strict):
         if patterns := [c for n, one in self.columns.items() for c in (n, one.source or n) if is_pattern(c)]:
             raise ValueError(f"columns: {patterns[0]!r} is no name of a column, but a pattern")
         return self
+
+    def _pseudonymised(self, texts: list[str]) -> None:
+        if self.transform:
+            raise ValueError("transform: a pseudonymised dataset has none; prepare its texts in the dataset that it is made from")
+        if missing := [t for t in texts if t not in {c.source or n for n, c in self.columns.items()}]:
+            raise ValueError(f"source: the text {missing[0]!r} is not one of the columns ({', '.join(self.columns)})")
 
     def _sources_are_one_each(self) -> None:
         taken: dict[str, str] = {}

@@ -34,7 +34,41 @@ class DatasetsSource(Strict):
     datasets: list[str] = Field(min_length=1, description="Of this project, or `project/dataset` that is shared with it; @N: a version.")
 
 
+class PseudonymisedSource(Strict):
+    """A version of another dataset, with the entities that a model finds in its texts replaced (docs/pseudonymisation.md)."""
+
+    type: Literal["pseudonymised"]
+    dataset: str = Field(description="Of this project, or `project/dataset` that is shared with it; @N: a version.")
+    model: str = Field(description="A token-classification model of this project: its champion, or @N.")
+    texts: list[str] = Field(
+        min_length=1, description="Columns whose entities are replaced. The other declared columns are taken as they are."
+    )
+    document: str | None = Field(
+        default=None,
+        description="A column of that dataset: rows with one value are one document, with the same placeholders. Empty: each row.",
+    )
+    replace: dict[str, str] | None = Field(
+        default=None, description="Label -> what is written in its place; a label that is not there stays. Empty: usual words, all labels."
+    )
+
+    @property
+    def datasets(self) -> list[str]:
+        return [self.dataset]
+
+
+MADE = ("datasets", "pseudonymised")
+"""Types of sources whose rows are made of versions of other datasets."""
+
 Source = Annotated[
-    FileSource | NpmSource | HttpSource | DataGouvSource | RestSource | S3Source | SqlSource | DltSource | DatasetsSource,
+    FileSource
+    | NpmSource
+    | HttpSource
+    | DataGouvSource
+    | RestSource
+    | S3Source
+    | SqlSource
+    | DltSource
+    | DatasetsSource
+    | PseudonymisedSource,
     Field(discriminator="type"),
 ]

@@ -20,6 +20,7 @@ SOURCES = {
     "sql": "flows.sources.sql:SqlQuery",
     "dlt": "flows.sources.dlt:DltResource",
     "datasets": "flows.sources.datasets:OtherDatasets",
+    "pseudonymised": "flows.sources.pseudonymised:Pseudonymised",
 }
 
 

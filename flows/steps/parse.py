@@ -24,8 +24,9 @@ from flows.lake.datasets import Dataset
 from flows.lake.raw import RawFile, RawStore
 from flows.project import Format
 from flows.project.formats import CsvFormat, ParquetFormat
+from flows.project.sources import MADE
 from flows.sources import Source
-from flows.steps import Run, corrections, fast, refused, work_disk
+from flows.steps import Run, corrections, fast, pseudonymise, refused, work_disk
 from flows.steps.bunches import Ahead, Bunches
 from flows.steps.doubles import refuse_doubles
 from flows.steps.identity import LeftOut
@@ -69,7 +70,7 @@ def parse(run: Run, plan: DatasetPlan) -> Parsed:
     given = run.project.datasets[plan.name].source.type == "file"  # its copies are written once
     with progress.step(f"{plan.name}: reading", "rows") as advance, work_disk(run), _keeping(raw, given, len(plan.files or [])) as keep:
         loader = Loader(run, plan, left_out, advance)
-        if run.project.datasets[plan.name].source.type == "datasets":
+        if run.project.datasets[plan.name].source.type in MADE:
             for file in plan.files or []:
                 keep(file)
             loader.join(plan.files or [])
@@ -168,7 +169,21 @@ class Loader:
             self._add_corrected()
 
     def join(self, files: list[RawFile]) -> None:
-        """Rows that the transform makes of versions of other datasets."""
+        """Rows that are made of versions of other datasets."""
+        path = self.folder / "text" / "joined.parquet"
+        if self.declared.source.type == "pseudonymised":
+            name, finding = pseudonymise.write(self.run, self.declared, files[0], path)
+            self.reading.findings.append(finding)
+        else:
+            name = self._joined(files, path)
+        how = ParquetFormat(type="parquet")
+        self.of_file = self.corrections.of(files[0], name)
+        frames = self._placed(formats.read(path, name, how, self.run.settings), name)
+        self.settle(*_peeked(frames), name)
+        self._add_corrected()
+
+    def _joined(self, files: list[RawFile], path: Path) -> str:
+        """The transform's rows, written at `path`. Returns what they are made of."""
         import polars as pl
 
         assert self.declared.transform
@@ -180,15 +195,11 @@ class Loader:
             sources.append(f"{named['project']}/{named['dataset']}@{named['version']}")
             tables[file.name.partition("@")[0].rpartition("/")[2]] = table.scan(named["version"])
         function, _ = load_transform(self.run.project.folder, self.declared.transform)
-        path, name = self.folder / "text" / "joined.parquet", " + ".join(sources)
+        name = " + ".join(sources)
         with table.reading():
             for made in guarded(lambda: [function(tables)], self.declared.transform, name):
                 (made.lazy() if isinstance(made, pl.DataFrame) else made).sink_parquet(path, engine="streaming")
-        how = ParquetFormat(type="parquet")
-        self.of_file = self.corrections.of(files[0], name)
-        frames = self._placed(formats.read(path, name, how, self.run.settings), name)
-        self.settle(*_peeked(frames), name)
-        self._add_corrected()
+        return name
 
     def finish(self) -> Parsed:
         if not self.read:

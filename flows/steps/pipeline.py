@@ -10,7 +10,7 @@ from flows.lake.datasets import Dataset
 from flows.steps import Run
 from flows.steps.finetune import ModelOutcome, finetune_model
 from flows.steps.ingest import LoadOutcome, load_dataset
-from flows.steps.plan import plan_project
+from flows.steps.plan import in_order, plan_project
 
 
 @dataclass
@@ -86,10 +86,9 @@ def run_plain(run: Run) -> RunResult:
     """Ingest and check every dataset, fine-tune what changed, promote: without Prefect."""
     plan_project(run, models=False)
     result = RunResult(run.project.name, run.project.title, run.id)
-    for name in run.project.datasets:
-        result.attempt(name, lambda name=name: load_dataset(run, name))  # type: ignore[misc]
-    for name in run.project.models:
-        if result.add_waiting(run, name):
-            continue
-        result.attempt(name, lambda name=name: finetune_model(run, name))  # type: ignore[misc]
+    for kind, name in in_order(run.project):
+        if kind == "dataset":
+            result.attempt(name, lambda name=name: load_dataset(run, name))  # type: ignore[misc]
+        elif not result.add_waiting(run, name):
+            result.attempt(name, lambda name=name: finetune_model(run, name))  # type: ignore[misc]
     return result

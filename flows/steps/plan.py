@@ -16,7 +16,8 @@ from flows.lake.erasures import Erasures
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.raw import RawFile, RawStore
 from flows.lake.references import parse
-from flows.project import BaseModelCandidate
+from flows.project import BaseModelCandidate, Project
+from flows.project.sources import DatasetsSource, PseudonymisedSource
 from flows.quality.results import CheckReport
 from flows.quality.suites import Suite, load_suites
 from flows.sources import Context, Source, open_source
@@ -94,23 +95,49 @@ class ProjectPlan:
 def plan_project(run: Run, *, datasets: bool = True, models: bool = True) -> ProjectPlan:
     """Raises: StorageError if the project's bucket is not there."""
     require_bucket(run)
-    found: list[DatasetPlan] = []
-    for name in run.project.datasets if datasets else ():
-        loading = [d.name for d in found if d.action == "load"]
-        if after := [i for i in inputs_of(run, name) if i in loading]:
-            found.append(DatasetPlan(name, "load", [f"after {', '.join(after)}"]))
-        else:
-            found.append(plan_dataset(run, name))
-    busy = {d.name for d in found if d.action == "load"}
-    return ProjectPlan(found, [plan_model(run, name, busy) for name in run.project.models] if models else [])
+    loads: dict[str, DatasetPlan] = {}
+    trainings: dict[str, ModelPlan] = {}
+    for kind, name in in_order(run.project):
+        busy = {d.name for d in loads.values() if d.action == "load"} | {m.name for m in trainings.values() if m.action != "nothing"}
+        if kind == "model" and models:
+            trainings[name] = plan_model(run, name, busy)
+        elif kind == "dataset" and datasets:
+            after = [i for i in inputs_of(run.project, name) if i in busy or (i in run.project.models and not _has_champion(run, i))]
+            loads[name] = DatasetPlan(name, "load", [f"after {', '.join(after)}"]) if after else plan_dataset(run, name)
+    return ProjectPlan([loads[n] for n in run.project.datasets if n in loads], [trainings[n] for n in run.project.models if n in trainings])
 
 
-def inputs_of(run: Run, name: str) -> list[str]:
-    """Datasets of the project that this one is made from."""
-    source = run.project.datasets[name].source
-    if source.type != "datasets":
+def in_order(project: Project) -> list[tuple[Literal["dataset", "model"], str]]:
+    """Every dataset and model, what each is made from before it: datasets, then models, then datasets that a model makes, and so on."""
+    order: list[tuple[Literal["dataset", "model"], str]] = []
+    done: set[str] = set()
+    while len(order) < len(project.datasets) + len(project.models):
+        for name in project.datasets:
+            if name not in done and done.issuperset(inputs_of(project, name)):
+                order.append(("dataset", name))
+                done.add(name)
+        ready = [n for n, model in project.models.items() if n not in done and model.dataset in done]
+        if not ready:  # nothing, or parts that wait for each other: they say so themselves
+            order += [("dataset", n) for n in project.datasets if n not in done]
+            order += [("model", n) for n in project.models if n not in done]
+            break
+        order += [("model", n) for n in ready]
+        done.update(ready)
+    return order
+
+
+def inputs_of(project: Project, name: str) -> list[str]:
+    """Datasets and models of the project that this dataset is made from."""
+    source = project.datasets[name].source
+    if not isinstance(source, DatasetsSource | PseudonymisedSource):
         return []
-    return [r.name for r in (parse(text, run.project.name) for text in source.datasets) if r.project == run.project.name]
+    named = [r.name for r in (parse(text, project.name) for text in source.datasets) if r.project == project.name]
+    return [*named, parse(source.model, project.name).name] if isinstance(source, PseudonymisedSource) else named
+
+
+def _has_champion(run: Run, model: str) -> bool:
+    state = Models(run.lake, run.project.name, model).state()
+    return state is not None and "champion" in state.aliases
 
 
 def require_bucket(run: Run) -> None:

@@ -17,6 +17,7 @@ from flows.contract import FILE, ROW
 from flows.errors import Refused
 from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.raw import RawFile
+from flows.project.sources import MADE
 from flows.steps import Run, fingerprints, refused
 from flows.steps.audit import Audited
 from flows.steps.correct import Earlier
@@ -110,7 +111,7 @@ def _parsed(attempt: Attempt, plan: DatasetPlan, version: DatasetVersion, rows: 
     renumbered = any(version.load.parts.get(part) != plan.ingest.get(part) for part in NUMBERING)
     declared = run.project.datasets[name]
     # Where rows are merged, which of one key comes first is to be seen in all files; rows made of several datasets are of all of them.
-    if not renumbered and declared.mode != "upsert" and declared.source.type != "datasets":
+    if not renumbered and declared.mode != "upsert" and declared.source.type not in MADE:
         having = {row.sha256 for row in rows}
         files = [f for f in files if f.sha256 in having]
     there = [f for f in files if raw.has_bytes(f.sha256)]
