@@ -42,7 +42,7 @@ def find(truth: Sequence[int] | Array, probabilities: Array, labels: Sequence[st
         margins, suggested = _suspects(np.asarray(probabilities[part], dtype=float), truth[part], thresholds)
         suspect = np.flatnonzero(suggested != truth[part])
         pairs.update(zip(truth[part][suspect].tolist(), suggested[suspect].tolist(), strict=True))
-        found += [(-margins[i], part.start + int(i), int(suggested[i])) for i in suspect]
+        found += [(-float(margins[i]), part.start + int(i), int(suggested[i])) for i in suspect]
         found = sorted(found)[:most]
     return {
         "rows": len(truth),
