@@ -26,7 +26,7 @@ from flows.training.loop import Course, save_weights
 from flows.training.tasks.base import Job
 
 BUDGET_MINUTES, BUDGET_KWH, PATIENCE = "max_minutes", "max_kwh", "patience"
-NOT_CURVES = {"epoch", "total_flos", "train_loss", "train_runtime"}
+CURVES = ("loss", "learning_rate", "grad_norm", "validation")
 
 
 def agreed(value: Any) -> Any:
@@ -120,7 +120,8 @@ class Watch(TrainerCallback):
         else:
             self.course.worse += 1
         if state.is_world_process_zero:
-            self.job.log(state.global_step, {"validation": value})
+            self._log({"step": state.global_step, "validation": value})
+        state.log_history.append({"step": state.global_step, "validation": value})  # goes into checkpoints
 
     # -- budget, checkpoints, progress
 
@@ -150,7 +151,7 @@ class Watch(TrainerCallback):
             self.done = share
 
     def _log(self, point: dict[str, Any]) -> None:
-        values = {n: float(v) for n, v in point.items() if n in ("loss", "learning_rate", "grad_norm")}
+        values = {n: float(v) for n, v in point.items() if n in CURVES}
         if values:
             self.job.log(int(point["step"]), values)
 
