@@ -230,6 +230,10 @@ def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], examples: E
         "rows": examples.rows,
         "left_out": examples.left_out,
         "report": report,
+        "section": task_of(model).card(manifest, "fr"),
+        "purpose": model.purpose,
+        "limits": model.limits,
+        "split": model.split.model_dump(exclude_none=True),
     }
     (folder / CARD_FILE).write_text(card.write(facts), encoding="utf-8")
 

@@ -60,7 +60,8 @@ Fait le {_day(f["made"]["at"])} par {f["made"]["who"]}.
 
 ## À quoi il sert
 
-Lire {_listed(f["inputs"])} et proposer une valeur parmi {len(f["labels"])} : {_listed(f["labels"])}.
+Lire {_listed(f["inputs"])} et proposer {_proposed(f["labels"])}.
+{f.get("purpose") or ""}
 C'est une aide à l'orientation : il ne prend aucune décision seul.
 
 ## Données
@@ -74,7 +75,7 @@ Licence : {f["dataset"]["licence"] or "non précisée"} ; chargement `{f["datase
 | validation | {_count(f["rows"]["validation"])} |
 | test | {_count(f["rows"]["test"])} |
 
-Le côté d'une ligne dépend de sa clé seule. {_count(left_out)} ligne(s) n'ont pas pu servir.
+{_sides(f.get("split", {}))} {_count(left_out)} ligne(s) n'ont pas pu servir.
 
 ## Résultats
 
@@ -84,12 +85,7 @@ Le côté d'une ligne dépend de sa clé seule. {_count(left_out)} ligne(s) n'on
 
 Le choix entre candidats se fait sur la validation ; le test n'est que rapporté. Intervalles par rééchantillonnage des lignes.
 
-### Par valeur, sur le test
-
-| valeur | lignes | précision | rappel |
-|---|---:|---:|---:|
-{_per_label(f["metrics"]["test"])}
-
+{_details(f)}
 ## Limites
 
 {_limits(f)}
@@ -100,6 +96,17 @@ Candidat `{f["candidate"]["label"]}` : {settings}. {base}
 {_cost(f["cost"])}
 Code Socle {f["made"]["code"]} ; {f["made"]["libraries"]}.
 """
+
+
+def _sides(split: dict[str, Any]) -> str:
+    group = f" Toutes les lignes d'une même entité (`{split['group']}`) sont du même côté." if split.get("group") else ""
+    if split.get("by") == "time":
+        return f"Le test est fait des lignes dont `{split['column']}` est {split['test_from']} ou après ; l'entraînement, d'avant.{group}"
+    return group.strip() or "Le côté d'une ligne dépend de sa clé seule."
+
+
+def _proposed(labels: list[str]) -> str:
+    return f"une valeur parmi {len(labels)} : {_listed(labels)}" if labels else "une réponse"
 
 
 def _metrics(scores: dict[str, Any]) -> list[str]:
@@ -120,10 +127,15 @@ def _scores(metrics: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _per_label(test: dict[str, Any]) -> str:
-    return "\n".join(
-        f"| {_cell(p['label'])} | {_count(p['rows'])} | {_decimal(p['precision'])} | {_decimal(p['recall'])} |" for p in test["per_label"]
-    )
+def _details(f: dict[str, Any]) -> str:
+    """What the task says of its results, after the scores of each label, if it has labels."""
+    parts = []
+    if labels := f["metrics"]["test"].get("per_label"):
+        lines = ["### Par valeur, sur le test", "", "| valeur | lignes | précision | rappel |", "|---|---:|---:|---:|"]
+        for p in labels:
+            lines.append(f"| {_cell(p['label'])} | {_count(p['rows'])} | {_decimal(p['precision'])} | {_decimal(p['recall'])} |")
+        parts.append("\n".join(lines))
+    return "".join(f"{part}\n\n" for part in (*parts, f.get("section")) if part)
 
 
 def _cell(text: str) -> str:
@@ -132,15 +144,16 @@ def _cell(text: str) -> str:
 
 
 def _limits(f: dict[str, Any]) -> str:
-    test = f["metrics"]["test"]
-    known = [p for p in test["per_label"] if p["recall"] is not None]
+    labels = f["metrics"]["test"].get("per_label", [])
+    known = [p for p in labels if p["recall"] is not None]
     weak = sorted(known, key=lambda p: p["recall"])[:2]
     names = ", ".join(f"{p['label']} (rappel {_decimal(p['recall'])})" for p in weak)
-    lines = [f"- Là où il est le plus faible : {names}."]
-    rare = [p["label"] for p in test["per_label"] if p["rows"] < 30]
+    lines = [f"- {limit}" for limit in f.get("limits", [])]
+    lines += [f"- Là où il est le plus faible : {names}."] if names else []
+    rare = [p["label"] for p in labels if p["rows"] < 30]
     if rare:
         lines.append(f"- Trop peu de lignes de test pour juger : {_listed(rare)}.")
-    lines.append("- Mesuré sur des textes de même origine que ceux de l'entraînement ; sur d'autres textes, il peut faire moins bien.")
+    lines.append("- Mesuré sur des données de même origine que celles de l'entraînement ; sur d'autres, il peut faire moins bien.")
     return "\n".join(lines)
 
 
