@@ -46,12 +46,17 @@ class ModelVersion:
     labels: list[str]
     inputs: list[str]
     made: dict[str, str]
-    """at, run, who, code, library versions."""
+    """at, run, who, code; and libraries, as a sentence, in manifests older than `environment`."""
     base_model: dict[str, str] = field(default_factory=dict)
+    """name, sha256 and licence; nothing if it began with none."""
     training: dict[str, Any] = field(default_factory=dict)
     """What the trainer said of it: steps, why it stopped, what it went on from."""
     fitted: dict[str, Any] = field(default_factory=dict)
     """What was chosen on the validation side after training: temperature, thresholds."""
+    model_settings: dict[str, Any] = field(default_factory=dict)
+    """The model's block of the project file, without candidates. Empty in older manifests, like `environment`."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    """code, python, libraries (name -> version), machine: see steps/model_manifest.py."""
 
     def scores(self, side: str) -> dict[str, dict[str, float]]:
         """metric -> value, low, high."""

@@ -7,38 +7,27 @@ promote the other one. A version is committed when it is trained; a run that is 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
-from flows import __version__, progress
+from flows import progress
 from flows.errors import NotFound
 from flows.lake.datasets import Dataset
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.references import Reference
 from flows.project import AnyCandidate
-from flows.steps import Run, work_disk
-from flows.steps.plan import CandidatePlan, ModelPlan, plan_model, require_bucket
+from flows.steps import Run, model_manifest, work_disk
+from flows.steps.plan import ModelPlan, plan_model, require_bucket
+from flows.training.base_models import BaseModel
 from flows.training.checkpoints import Checkpoints
 from flows.training.examples import Examples, prepare
 from flows.training.promotion import Decision, Paired, Rule, Scored, decide, sentence
 from flows.training.tasks import task_of
 from flows.training.tasks.base import Job, Seen, Task, Trained
 
-LIBRARIES = {
-    "tfidf": ("scikit-learn",),
-    "dictionary": (),
-    "linear": ("scikit-learn", "skops"),
-    "boosting": ("scikit-learn", "skops"),
-    "pretrained": ("transformers", "torch"),
-    "frozen": ("transformers", "torch", "scikit-learn"),
-    "transformer": ("transformers", "torch"),
-}
 METRICS_FILE, REPORT_FILE, CARD_FILE, OUTCOMES_FILE, PLOTS_FOLDER = "metrics.json", "evaluation.json", "README.md", "test.parquet", "plots"
 
 
@@ -114,40 +103,64 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
         return store.version(candidate.version), False
     assert examples is not None
     task, settings = task_of(run.project.models[plan.name]), run.project.models[plan.name].all_candidates[index]
-    folder, work = (run.work / place / plan.name / str(index) for place in ("models", "training"))
-    folder.mkdir(parents=True)
-    work.mkdir(parents=True)
-    start = time.monotonic()
-    with progress.step(f"{plan.name}: training {candidate.label}", "%", 1.0) as advance, work_disk(run):
-        checkpoints = Checkpoints(run.lake.bucket(run.project.name), plan.name, candidate.fingerprint, run.settings.checkpoint_minutes)
-        notices: list[str] = []
-        job = Job(
-            settings,
-            examples,
-            folder,
-            work,
-            run.settings.state_folder / "training",
-            candidate.base,
-            budget=task.model.budget,
-            checkpoints=checkpoints,
-            advance=advance,
-            notice=notices.append,
-            cache_gb=run.settings.training_cache_gb,
-        )
-        trained = task.trainer(settings)(job)
-        trained.facts |= {"notices": notices} if notices else {}
-    seconds = time.monotonic() - start
-    with progress.step(f"{plan.name}: evaluating {candidate.label}"):
-        fitted = task.fit_to_validation(trained.predictor, examples)
-        trained.predictor.save(folder)
-        personal_data = run.project.datasets[task.model.dataset].personal_data
-        metrics, report = _evaluate(task, trained.predictor, examples, personal_data, folder)
-    with progress.step(f"{plan.name}: committing {candidate.label}"):
-        manifest = _manifest(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
+    folder = run.work / "models" / plan.name / str(index)
+    checkpoints = Checkpoints(run.lake.bucket(run.project.name), plan.name, candidate.fingerprint, run.settings.checkpoint_minutes)
+    personal_data = run.project.datasets[task.model.dataset].personal_data
+    what = f"{plan.name}: {{}} {candidate.label}"
+    with progress.step(what.format("training"), "%", 1.0) as advance:
+        trained, seconds = train_candidate(run, task, settings, candidate.base, examples, folder, checkpoints, advance)
+    with progress.step(what.format("evaluating")):
+        fitted, metrics, report = fit_and_evaluate(task, trained, examples, personal_data, folder)
+    with progress.step(what.format("committing")):
+        manifest = model_manifest.make(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
         _write_card(run, plan, manifest, examples, report, folder)
         version = store.commit(folder, manifest)
         checkpoints.remove()
         return version, True
+
+
+def train_candidate(
+    run: Run,
+    task: Task,
+    settings: AnyCandidate,
+    base: BaseModel | None,
+    examples: Examples,
+    folder: Path,
+    checkpoints: Checkpoints | None = None,
+    advance: Callable[[float], None] = lambda share: None,
+) -> tuple[Trained, float]:
+    """(what was trained, seconds). `folder`: new, for the model's files. `checkpoints`: None: it begins at the beginning."""
+    work = run.work / "training" / folder.relative_to(run.work)
+    folder.mkdir(parents=True)
+    work.mkdir(parents=True)
+    notices: list[str] = []
+    job = Job(
+        settings,
+        examples,
+        folder,
+        work,
+        run.settings.state_folder / "training",
+        base,
+        budget=task.model.budget,
+        checkpoints=checkpoints,
+        advance=advance,
+        notice=notices.append,
+        cache_gb=run.settings.training_cache_gb,
+    )
+    start = time.monotonic()
+    with work_disk(run):
+        trained = task.trainer(settings)(job)
+    trained.facts |= {"notices": notices} if notices else {}
+    return trained, time.monotonic() - start
+
+
+def fit_and_evaluate(
+    task: Task, trained: Trained, examples: Examples, personal_data: str, folder: Path
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """(what was fitted to the validation side, scores, report); the model's files and its answers to the test side are in `folder`."""
+    fitted = task.fit_to_validation(trained.predictor, examples)
+    trained.predictor.save(folder)
+    return fitted, *_evaluate(task, trained.predictor, examples, personal_data, folder)
 
 
 def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -166,51 +179,6 @@ def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str
     (folder / METRICS_FILE).write_text(json.dumps(metrics, ensure_ascii=False, indent=1), encoding="utf-8")
     (folder / REPORT_FILE).write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
     return metrics, found
-
-
-def _manifest(
-    run: Run,
-    plan: ModelPlan,
-    settings: AnyCandidate,
-    candidate: CandidatePlan,
-    examples: Examples,
-    metrics: dict[str, Any],
-    seconds: float,
-    trained: Trained,
-    folder: Path,
-) -> dict[str, Any]:
-    assert plan.dataset is not None
-    libraries = ", ".join(f"{name} {library_version(name)}" for name in LIBRARIES[settings.kind])
-    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-    return {
-        "fingerprint": candidate.fingerprint,
-        "candidate": {"label": candidate.label, **settings.model_dump(exclude_none=True), "parts": candidate.parts},
-        "dataset": {
-            "reference": str(plan.dataset),
-            "load_id": plan.dataset.load.load_id,
-            "rows": examples.rows,
-            "left_out": examples.left_out,
-        },
-        "metrics": metrics,
-        "cost": {
-            "train_seconds": round(seconds, 2),
-            "cores": float(os.cpu_count() or 1),
-            "parameters": float(trained.parameters),
-            "trained_parameters": float(trained.trained_parameters),
-            "size_bytes": float(size),
-        },
-        "training": trained.facts,
-        "labels": examples.labels,
-        "inputs": next(iter(run.project.models[plan.name].read.values())),
-        "made": {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "run": run.id,
-            "who": run.who,
-            "code": __version__,
-            "libraries": f"Python {platform.python_version()}, {libraries}",
-        },
-        "base_model": {"name": candidate.base.name, "sha256": candidate.base.sha256} if candidate.base else {},
-    }
 
 
 def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], examples: Examples, report: dict[str, Any], folder: Path) -> None:

@@ -94,7 +94,7 @@ Le choix entre candidats se fait sur la validation ; le test n'est que rapporté
 
 Candidat `{f["candidate"]["label"]}` : {settings}. {base}
 {_cost(f["cost"])}
-Code Socle {f["made"]["code"]} ; {f["made"]["libraries"]}.
+Code Socle {f["made"]["code"]} ; {_libraries(f)}.
 """
 
 
@@ -171,3 +171,11 @@ def _decimal(value: float | None, digits: int = 3) -> str:
 
 def _count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
+
+
+def _libraries(f: dict[str, Any]) -> str:
+    """An older manifest has them as a sentence."""
+    found = f.get("environment") or {}
+    if not found:
+        return str(f["made"].get("libraries", ""))
+    return ", ".join([f"Python {found['python']}", *(f"{name} {version}" for name, version in found["libraries"].items())])
