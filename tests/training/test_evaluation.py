@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
@@ -29,6 +29,7 @@ def certain(predicted) -> np.ndarray:
     return np.eye(len(LABELS), dtype=np.float32)[np.asarray(predicted)]
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_scores_are_those_of_scikit_learn(rows):
     truth, predicted = zip(*rows, strict=True)
@@ -39,6 +40,7 @@ def test_scores_are_those_of_scikit_learn(rows):
     assert found["confusion"] == confusion_matrix(truth, predicted, labels=range(4)).tolist()
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_scores_of_each_label_are_those_of_scikit_learn(rows):
     truth, predicted = zip(*rows, strict=True)
@@ -51,6 +53,7 @@ def test_scores_of_each_label_are_those_of_scikit_learn(rows):
             assert found[i][name] is None if np.isnan(value) else found[i][name] == pytest.approx(value)
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_an_interval_is_in_order_and_within_bounds(rows):
     truth, predicted = zip(*rows, strict=True)
@@ -105,6 +108,7 @@ def test_rows_of_the_confusion_are_the_truth():
     assert confusion([0, 0], np.array([1, 1]), 2).tolist() == [[0, 2], [0, 0]]
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_f1_of_each_label_is_that_of_scikit_learn_and_within_its_interval(rows):
     truth, predicted = zip(*rows, strict=True)
@@ -129,6 +133,7 @@ def test_the_interval_of_a_recall_is_wider_for_a_rare_label():
     assert common["intervals"]["recall"]["low"] > 0.78
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=1, max_size=60))
 def test_areas_of_two_labels_are_those_of_scikit_learn(rows):
     truth, scores_ = np.array([t for t, _ in rows]).astype(int), np.array([s / 8 for _, s in rows])

@@ -74,6 +74,7 @@ def apart(points: list[int]) -> list[tuple[int, int]]:
 ends = st.lists(st.integers(0, 40), max_size=24)
 
 
+@settings(deadline=None)
 @given(ends, ends)
 def test_overlaps_are_a_maximum_matching(left, right):
     a, b = apart(left), apart(right)

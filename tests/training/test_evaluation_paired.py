@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, bootstrap
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
@@ -20,6 +20,7 @@ LABELS = 3
 triples = st.lists(st.tuples(*[st.integers(0, LABELS - 1)] * 3), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(triples)
 def test_values_are_those_of_scikit_learn(rows):
     truth, a, b = (np.array(side) for side in zip(*rows, strict=True))
@@ -31,6 +32,7 @@ def test_values_are_those_of_scikit_learn(rows):
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
 
 
+@settings(deadline=None)
 @given(triples)
 def test_the_other_way_round_is_the_opposite(rows):
     truth, a, b = (np.array(side) for side in zip(*rows, strict=True))
@@ -38,6 +40,7 @@ def test_the_other_way_round_is_the_opposite(rows):
     assert one.difference == pytest.approx(-other.difference) and one.p_value == other.p_value
 
 
+@settings(deadline=None)
 @given(st.integers(0, 30), st.integers(0, 30))
 def test_mcnemar_is_the_binomial_test_of_the_rows_that_one_has_right(only_left, only_right):
     left = np.array([True] * only_left + [False] * only_right + [True] * 5)

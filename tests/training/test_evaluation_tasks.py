@@ -36,6 +36,7 @@ def is_json(found: dict) -> bool:
 # ---- several labels ----
 
 
+@settings(deadline=None)
 @given(tables)
 def test_scores_of_several_labels_are_those_of_scikit_learn(rows):
     truth, probabilities = np.array([t for t, _ in rows]).astype(int), np.array([p for _, p in rows]) / 4
@@ -88,6 +89,7 @@ def test_several_labels_that_make_no_sense_are_refused():
 # ---- ordered labels ----
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=50))
 def test_scores_of_ordered_labels(rows):
     truth, predicted = (np.array(side) for side in zip(*rows, strict=True))
@@ -168,6 +170,7 @@ def test_a_prediction_that_is_no_number_is_refused():
 # ---- rankings ----
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=2, max_size=80))
 def test_scores_of_a_ranking(rows):
     truth, scores = np.array([t for t, _ in rows]).astype(int), np.array([s for _, s in rows], dtype=float)
@@ -198,6 +201,7 @@ def test_the_top_of_a_ranking_by_hand():
     assert found["precision_at_5pct"]["high"] == pytest.approx(expected.confidence_interval.high, abs=0.05)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)).filter(any), min_size=1, max_size=12), st.data())
 def test_the_top_is_the_mean_over_the_orders_of_equal_scores(counts, data):
     positives, negatives = np.array(counts).T
@@ -261,6 +265,7 @@ def test_scores_of_a_search_by_hand():
     assert found["rows"] == 3 and is_json(found)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 29), min_size=1, max_size=12, unique=True))
 def test_the_gain_is_that_of_scikit_learn(right):
     relevant = np.zeros((1, 30))

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
 
@@ -27,6 +27,7 @@ def drawn(rows: int, seed: int, labels: int = 3) -> tuple[np.ndarray, np.ndarray
 # ---- thresholds ----
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(1, 60))
 def test_answers_above_a_threshold_by_hand(seed, rows):
     truth, probabilities = drawn(rows, seed)
@@ -41,6 +42,7 @@ def test_answers_above_a_threshold_by_hand(seed, rows):
             assert entry["accuracy"] == {"value": None, "low": None, "high": None}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=1, max_size=60))
 def test_decisions_above_a_threshold_are_those_of_scikit_learn(rows):
     truth, scores = np.array([t for t, _ in rows]).astype(int), np.array([s / 20 for _, s in rows], dtype=np.float32)
@@ -223,6 +225,7 @@ def test_a_name_that_no_rule_knows_is_reduced_to_letters_where_people_are_expect
     assert errors.shown(text, "sensitive") is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4200))
 def test_a_number_that_a_cut_would_halve_is_not_shown(before):
     """Wherever it stands in a long text, and however short what is before it becomes by masking."""

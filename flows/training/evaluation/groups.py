@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -49,13 +50,13 @@ def weak(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _column(
     values: Sequence[object], evaluate: Callable[[Array], Mapping[str, Any]], metric: str, overall: float | None, higher: bool, fewest: int
 ) -> dict[str, Any]:
-    places: dict[object, list[int]] = {}
+    places: dict[object, array[int]] = {}
     for row, value in enumerate(values):
-        places.setdefault(None if value is None or _is_nan(value) else value, []).append(row)
+        places.setdefault(None if value is None or _is_nan(value) else value, array("q")).append(row)
     ordered = sorted(places, key=lambda v: (-len(places[v]), str(v)))
     groups = []
     for value in ordered[:MOST]:
-        some = np.array(places[value])
+        some = np.array(places[value], dtype=np.int64)
         score = dict(evaluate(some)[metric]) if len(some) >= fewest else None
         entry = {"value": None if value is None else str(value), "rows": len(some), metric: score, "few": score is None}
         groups.append(entry | {"weak": _is_weak(score, overall, higher)})
