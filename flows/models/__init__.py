@@ -19,6 +19,7 @@ DESCRIPTION = "socle.json"
 PREDICTORS = {
     "tfidf": ("tfidf", "TfidfPredictor"),
     "transformer": ("transformer", "TransformerPredictor"),
+    "frozen": ("frozen", "FrozenPredictor"),
     "linear": ("tabular", "TabularPredictor"),
     "boosting": ("tabular", "TabularPredictor"),
     "dictionary": ("dictionary", "DictionaryPredictor"),

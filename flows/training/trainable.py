@@ -17,13 +17,18 @@ def prepare(model: Any, candidate: TransformerCandidate) -> Any:
 
     Raises: ConfigurationError if the candidate asks for what the model has not.
     """
-    positions = getattr(model.config, "max_position_embeddings", None)
-    if positions is not None and candidate.max_length > positions:
-        raise ConfigurationError(f"max_length is {candidate.max_length}, but {candidate.base_model} reads {positions} tokens at most")
+    require_positions(model, candidate.max_length, candidate.base_model)
     if candidate.lora is not None:
         return adapted(model, candidate.lora, quantised=candidate.quantise is not None)
     freeze(model, candidate.train_layers)
     return model
+
+
+def require_positions(model: Any, max_length: int, base_model: str) -> None:
+    """Raises: ConfigurationError if the model reads fewer tokens than texts are cut to."""
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions is not None and max_length > positions:
+        raise ConfigurationError(f"max_length is {max_length}, but {base_model} reads {positions} tokens at most")
 
 
 def freeze(model: Any, train_layers: int | None) -> None:
