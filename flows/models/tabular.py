@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import skops.io
 from skops.io.exceptions import UntrustedTypesFoundException
+from threadpoolctl import threadpool_limits
 
 from flows.errors import ConfigurationError, Refused, StorageError
 from flows.models import DESCRIPTION
@@ -30,6 +31,7 @@ TRUSTED = [
     "sklearn.utils.validation.check_array",
 ]
 BATCH = 50_000  # rows whose features are in memory at once
+SMALL = 10_000  # rows up to which threads cost more, waiting for each other tree after tree, than they bring
 SMALLEST = 1e-15  # probability
 NEVER = -1e9  # score of a label that training never saw
 DATES = ("date", "datetime")
@@ -110,7 +112,8 @@ class TabularPredictor:
 
     def scores(self, table: pl.DataFrame) -> np.ndarray:
         """Logits, float64 (rows, labels); or the numbers, float64 (rows,). Raises: Refused, see features()."""
-        parts = [self._scores(features(part, self.columns)) for part in table.iter_slices(BATCH)]
+        with threadpool_limits(1 if len(table) <= SMALL else None):
+            parts = [self._scores(features(part, self.columns)) for part in table.iter_slices(BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes.labels)) if self.classes else 0)
 
     def _scores(self, frame: pl.DataFrame) -> np.ndarray:

@@ -23,10 +23,11 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from flows.errors import Refused
 from flows.models.classes import Classes
-from flows.models.tabular import Column, TabularPredictor, features, kind_of
+from flows.models.tabular import SMALL, Column, TabularPredictor, features, kind_of
 from flows.models.tfidf import make_vectorizer
 from flows.project import BoostingCandidate, LinearCandidate
 from flows.training.tasks.base import Job, Trained
@@ -87,7 +88,8 @@ def boosting(job: Job, texts: Sequence[str], regression: bool, loss: str = "squa
     held = encoder.transform(validation.features)[known], validation.truth[known]
     if not known.any():  # labels that training never saw say nothing of when to stop
         held = matrix, train.truth
-    stopped = _grow(job, model, candidate.max_iter, lambda: model.fit(matrix, train.truth, X_val=held[0], y_val=held[1]))
+    with threadpool_limits(1 if len(train.truth) <= SMALL else None):
+        stopped = _grow(job, model, candidate.max_iter, lambda: model.fit(matrix, train.truth, X_val=held[0], y_val=held[1]))
     nodes = sum(len(tree.nodes) for trees in model._predictors for tree in trees)
     return _trained(job, encoder, model, columns, regression, nodes, {"steps": int(model.n_iter_), "stopped": stopped})
 

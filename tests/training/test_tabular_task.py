@@ -137,8 +137,9 @@ def test_the_card_says_the_ranking_and_what_counts(manifest):
     ranking = made["metrics"]["test"]["ranking"]
     looked, precision = ranking["looked_at"]["10pct"], ranking["precision_at_10pct"]["value"]
     text = f"{100 * precision:.1f}".removesuffix(".0")
-    assert f"Parmi les {looked} lignes signalées en premier, {text.replace('.', ',')}\u00a0% portent bien « true »" in french
-    assert f"Of the {looked} rows that come first, {text}% are “true”" in english
+    assert f"Parmi les {looked} lignes signalées en premier, c'est le cas de {text.replace('.', ',')}\u00a0%" in french
+    assert f"Of the {looked} rows that come first, it is so in {text}%" in english
+    assert "`risque` = « true »" in french and "`risque` = “true”" in english
     assert french.count("### ") == english.count("### ") == 2
     assert french.index("| effectif |") < french.index("sociale"), "the order is that of what counts"
     tables = [line.count("|") for line in french.splitlines() if line.startswith("|")]

@@ -69,7 +69,7 @@ class TabularTask(Task):
         """The model's metric as a number that is higher for better answers."""
 
     def card(self, manifest: dict[str, Any], language: str) -> str:
-        return tabular_card.section(manifest, language)
+        return tabular_card.section(manifest, language, self.model.label)
 
 
 class TabularClassificationTask(TabularTask):

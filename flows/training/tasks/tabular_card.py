@@ -12,9 +12,10 @@ Words = dict[str, str]
 
 FRENCH: Words = {
     "ranking": "Le classement, sur le test",
-    "chance": "{share} des lignes du test portent « {positive} » : c'est ce que trouverait une liste tirée au hasard.",
-    "sentence": "Parmi les {looked} lignes signalées en premier, {precision} portent bien « {positive} », {lift} fois le hasard ; "
-    "elles réunissent {recall} de toutes celles qui le portent.",
+    "chance": "Ce qui est cherché : `{label}` = « {positive} ». C'est le cas de {share} des lignes du test, "
+    "et donc d'une liste tirée au hasard.",
+    "sentence": "Parmi les {looked} lignes signalées en premier, c'est le cas de {precision}, soit {lift} fois le hasard ; "
+    "elles réunissent {recall} de toutes celles qui sont cherchées.",
     "table": "| lignes signalées | dont « {positive} » | fois le hasard | part retrouvée |",
     "importance": "Ce qui compte le plus",
     "how": "De combien {metric} se dégrade, sur la validation, quand les valeurs d'une colonne sont mélangées entre les lignes "
@@ -28,9 +29,9 @@ FRENCH: Words = {
 }
 ENGLISH: Words = {
     "ranking": "The ranking, on the test side",
-    "chance": "{share} of the test rows are “{positive}”: what a list drawn by chance would find.",
-    "sentence": "Of the {looked} rows that come first, {precision} are “{positive}”, {lift} times chance; they hold {recall} of "
-    "all that are.",
+    "chance": "What is looked for: `{label}` = “{positive}”. It is so in {share} of the test rows, and thus of a list drawn by chance.",
+    "sentence": "Of the {looked} rows that come first, it is so in {precision}, {lift} times chance; they hold {recall} of "
+    "all that are looked for.",
     "table": "| rows looked at | of which “{positive}” | times chance | share found |",
     "importance": "What counts most",
     "how": "How much worse {metric} gets, on the validation side, when the values of a column are shuffled among rows (from {score}, "
@@ -43,12 +44,12 @@ ENGLISH: Words = {
 }
 
 
-def section(manifest: dict[str, Any], language: str) -> str:
-    """`language`: fr or en. What the manifest does not hold is left out."""
+def section(manifest: dict[str, Any], language: str, label: str) -> str:
+    """`label`: the column that is learned. `language`: fr or en. What the manifest does not hold is left out."""
     words, test = FRENCH if language == "fr" else ENGLISH, manifest["metrics"]["test"]
     parts = []
     if "ranking" in test:
-        parts.append(_ranking(test["ranking"], test["positive"], words))
+        parts.append(_ranking(test["ranking"], label, test["positive"], words))
     if "by_truth" in test:
         parts.append(_by_truth(test["by_truth"], words))
     if importance := manifest.get("fitted", {}).get("importance"):
@@ -56,10 +57,9 @@ def section(manifest: dict[str, Any], language: str) -> str:
     return "\n\n".join(parts)
 
 
-def _ranking(found: dict[str, Any], positive: str, words: Words) -> str:
-    fr, label = words is FRENCH, cell(positive)
-    names = list(found["looked_at"])
-    lines = [f"### {words['ranking']}", "", words["chance"].format(share=_share(found["base_rate"], fr), positive=label)]
+def _ranking(found: dict[str, Any], label: str, positive: str, words: Words) -> str:
+    fr, wanted, names = words is FRENCH, cell(positive), list(found["looked_at"])
+    lines = [f"### {words['ranking']}", "", words["chance"].format(share=_share(found["base_rate"], fr), label=label, positive=wanted)]
     if found["positives"]:
         values = {
             "looked": _count(found["looked_at"][names[-1]], fr),
@@ -67,8 +67,8 @@ def _ranking(found: dict[str, Any], positive: str, words: Words) -> str:
             "lift": _with_interval(found[f"lift_at_{names[-1]}"], fr, 1),
             "recall": _share(found[f"recall_at_{names[-1]}"], fr),
         }
-        lines[-1] += " " + words["sentence"].format(positive=label, **values)
-    lines += ["", words["table"].format(positive=label), "|---|---:|---:|---:|"]
+        lines[-1] += " " + words["sentence"].format(**values)
+    lines += ["", words["table"].format(positive=wanted), "|---|---:|---:|---:|"]
     for name in names:
         size = _count(found["looked_at"][name], fr) + (f" ({_percent(float(name[:-3]) / 100, fr)})" if name.endswith("pct") else "")
         lift, recall = _with_interval(found[f"lift_at_{name}"], fr, 1), _share(found[f"recall_at_{name}"], fr)
