@@ -68,7 +68,7 @@ def adapted(model: Any, lora: Lora, quantised: bool = False) -> Any:
     try:
         return get_peft_model(model, config)
     except ValueError as error:
-        if "not found in the base model" not in str(error):
+        if not any(words in str(error) for words in ("not found in the base model", "No modules were targeted")):
             raise
         layers = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)})
         raise ConfigurationError(
