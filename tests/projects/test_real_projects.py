@@ -13,17 +13,20 @@ from flows.lake import keys
 from flows.lake.datasets import Dataset
 from flows.quality.results import CheckReport
 from flows.steps import open_run
+from flows.steps.finetune import finetune_model
 from flows.steps.plan import plan_project
 from flows.steps.quarantine import survey, values
+from flows.training.evaluation import ranking
 from tests.conftest import REPOSITORY
 from tests.projects.as_on_pandas import same_answers_as_on_pandas
 from tests.projects.conftest import load_all, root_of, table
 
 DATA = REPOSITORY.parent / "shared" / "data"
-FOOD, EQUALITY = "controles-alimentaires", "egapro"
+FOOD, EQUALITY = "controles-alimentaires", "egalite-professionnelle"
+FILES = {FOOD: DATA / "controles-alimentaires", EQUALITY: DATA / "egapro"}
 
 pytestmark = pytest.mark.skipif(
-    not all(list((DATA / name).glob("*.csv")) for name in (FOOD, EQUALITY)), reason=f"the published files are not in {DATA}"
+    not all(list(folder.glob("*.csv")) for folder in FILES.values()), reason=f"the published files are not in {DATA}"
 )
 
 
@@ -33,7 +36,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SOCLE_ROOT", str(root))
         for project in (FOOD, EQUALITY):
-            for path in (DATA / project).glob("*.csv"):
+            for path in FILES[project].glob("*.csv"):
                 (root / "projects" / project / "data" / path.name).symlink_to(path)
             assert {o.action for o in load_all(project).values()} == {"loaded"}
     return root
@@ -135,9 +138,38 @@ def test_nobody_is_shown_where_there_is_personal_data():
             assert not [e for e in shown if re.search(r"\w\w", e)], "not one word of a value"
 
 
+def test_companies_at_risk_come_first_and_no_score_is_read():
+    """What is promised is what chance does not give, on the year after: not that boosting wins."""
+    with open_run(EQUALITY) as run:
+        model = run.project.models["risque"]
+        assert not {"note", "note_precedente", "sous_le_seuil", "deja_notee", "siren", "raison_sociale", "annee"} & set(model.inputs)
+        outcome = finetune_model(run, "risque")
+        assert [v.candidate["kind"] for v in outcome.versions] == ["linear", "boosting"] and outcome.decision.promoted
+        for version in outcome.versions:
+            assert version.dataset["rows"] == {"train": 4216, "validation": 1091, "test": 5411}
+            assert version.dataset["left_out"] == {"without_label": 1621}
+            found = version.metrics["test"]["ranking"]
+            assert found["positives"] == 551 and found["base_rate"]["value"] == pytest.approx(551 / 5411)
+            assert found["average_precision"]["low"] > 1.3 * 551 / 5411 and found["lift_at_10pct"]["low"] > 1.4
+            counts = {i["input"] for i in version.fitted["importance"]["inputs"][:3]}
+            assert counts & {"activite_principale", "division", "section"}
+
+
+def test_a_company_noted_in_2018_is_ranked_better_by_that_score_than_by_the_model():
+    """What README.md of the project says, so that nobody takes the model for more than it is."""
+    rows = table(f"{EQUALITY}/declarations-enrichies@1").filter(
+        pl.col("note").is_not_null() & (pl.col("annee") == 2019) & pl.col("deja_notee")
+    )
+    truth = rows["sous_le_seuil"].cast(pl.Int8).to_numpy()
+    by_score = ranking.evaluate(truth, -rows["note_precedente"].cast(pl.Float64).to_numpy())
+    assert by_score["average_precision"]["value"] == pytest.approx(0.334, abs=0.001)
+
+
 def test_nothing_is_left_to_do():
     for project in (FOOD, EQUALITY):
         with open_run(project) as run:
+            if run.project.models:
+                finetune_model(run, "risque")
             assert plan_project(run).is_empty
 
 

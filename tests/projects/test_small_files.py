@@ -113,9 +113,9 @@ def equality(data) -> None:
 
 
 def test_three_files_are_joined_and_what_finds_nothing_stays(small):
-    equality(small("egapro"))
-    assert {o.action for o in load_all("egapro").values()} == {"loaded"}
-    rows = table("egapro/declarations-enrichies@1").sort("siren", "annee")
+    equality(small("egalite-professionnelle"))
+    assert {o.action for o in load_all("egalite-professionnelle").values()} == {"loaded"}
+    rows = table("egalite-professionnelle/declarations-enrichies@1").sort("siren", "annee")
     assert rows.select("siren", "annee", "note", "sous_le_seuil").rows() == [
         ("012345674", 2018, 74, True),
         ("012345674", 2019, 75, False),
@@ -123,34 +123,45 @@ def test_three_files_are_joined_and_what_finds_nothing_stays(small):
         ("333333334", 2019, None, None),
         ("555555556", 2018, 100, False),
     ]
+    assert rows["note_precedente"].to_list() == [None, 74, None, None, None] and rows["deja_notee"].to_list() == [
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert rows["autres_entreprises_ues"].to_list() == [0, 0, 0, 1, 0] and rows["division"].to_list() == ["01", "01", None, "01", None]
     assert rows["entreprise_connue"].to_list() == [True, True, True, True, False]
     assert rows["activite_connue"].to_list() == [True, True, False, True, False]
     assert rows["libelle_activite"].to_list() == ["Culture de céréales"] * 2 + [None, "Culture du riz", None]
-    assert {o.action for o in load_all("egapro").values()} == {"nothing"}
+    assert {o.action for o in load_all("egalite-professionnelle").values()} == {"nothing"}
 
 
 def test_a_wrong_declaration_is_set_aside_and_the_join_is_made_of_the_others(small):
-    data = small("egapro")
+    data = small("egalite-professionnelle")
     equality(data)
     path = data / "index-egalite-fh.csv"
     path.write_bytes(path.read_bytes() + "EPSILON;12345;2018;120;Entreprise;;;Bretagne;Finistère\r\n".encode())
-    outcomes = load_all("egapro")
+    outcomes = load_all("egalite-professionnelle")
     assert outcomes["declarations"].report.rows["refused"] == 1
     assert outcomes["declarations"].report.refused_by_rule == {
         "expect_column_values_to_be_siren:siren": 1,
         "expect_column_values_to_be_between:note": 1,
     }
-    assert table("egapro/declarations-enrichies@1").height == 5
+    assert table("egalite-professionnelle/declarations-enrichies@1").height == 5
 
 
 def test_a_joined_dataset_has_no_file_to_explain(small):
-    equality(small("egapro"))
-    load_all("egapro")
-    with open_run("egapro") as run, pytest.raises(ConfigurationError, match="made from versions of declarations and entreprises and naf"):
+    equality(small("egalite-professionnelle"))
+    load_all("egalite-professionnelle")
+    with (
+        open_run("egalite-professionnelle") as run,
+        pytest.raises(ConfigurationError, match="made from versions of declarations and entreprises and naf"),
+    ):
         explain_dataset(run, "declarations-enrichies", 5)
 
 
-@pytest.mark.parametrize("project", ["controles-alimentaires", "egapro"])
+@pytest.mark.parametrize("project", ["controles-alimentaires", "egalite-professionnelle"])
 def test_without_their_files_they_are_valid_and_a_run_says_what_lacks(small, project):
     _, problems = check_project(REPOSITORY, project)
     assert problems == []
