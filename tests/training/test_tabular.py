@@ -13,6 +13,7 @@ from flows.models import load
 from flows.models.tabular import FILE, TRUSTED, Column, features
 from flows.project import Budget
 from flows.training.tables import inputs_of
+from tests.conftest import REPOSITORY
 from tests.training.tables import INPUTS, classification, companies, prepared, regression, trained
 
 KINDS = ["linear", "boosting"]
@@ -247,3 +248,9 @@ def test_ranking_scores_are_those_of_scikit_learn(tmp_path):
     assert scores["average_precision"]["value"] == pytest.approx(average_precision_score(rows["label"], answers[:, 1]))
     assert scores["ranking"]["base_rate"]["value"] == pytest.approx(rows["label"].mean())
     assert task.outcomes(answers, rows, examples.labels).columns == ["truth", "predicted", "confidence", "probability"]
+
+
+def test_docs_name_the_trusted_types():
+    page = (REPOSITORY / "docs" / "training.md").read_text(encoding="utf-8")
+    given = page.split("trusted=[", 1)[1].split("]", 1)[0]
+    assert sorted(part.strip().strip('"') for part in given.split(",")) == sorted(TRUSTED)
