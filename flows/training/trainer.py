@@ -7,6 +7,7 @@ budget is spent, or whose loss is no number any more, ends with the best weights
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile, rmtree
 from typing import Any
@@ -17,14 +18,14 @@ from transformers import AutoTokenizer, PrinterCallback, TrainingArguments, set_
 
 from flows.errors import Refused
 from flows.project import TransformerCandidate
-from flows.training import hardware, memory
+from flows.training import hardware, launch, memory
 from flows.training.base_models import loading_arguments
 from flows.training.batches import ByLength, Seeded
 from flows.training.loop import Course, Loop, NotANumberError, is_readable, load_weights
 from flows.training.tasks.base import Job, Trained, TransformerTask
 from flows.training.tokens import LENGTH, ORDER, tokenised
 from flows.training.trainable import counts, merged, prepare
-from flows.training.watch import BUDGET_KWH, BUDGET_MINUTES, PATIENCE, Watch, saving_at_sigterm
+from flows.training.watch import BUDGET_KWH, BUDGET_MINUTES, PATIENCE, Watch, agreed, saving_at_sigterm
 
 NOT_A_NUMBER = "not_a_number"
 WHY = {
@@ -45,16 +46,21 @@ def train(task: TransformerTask, job: Job) -> Trained:
     candidate: TransformerCandidate = job.candidate
     assert job.base is not None
     quiet()
+    if (wanted := _processes(job)) > 1 and not launch.is_launched():
+        return launch.train(task, job, wanted)
     set_seed(candidate.seed)
-    processes = PartialState().num_processes
+    state = PartialState(cpu=not torch.cuda.is_available())
+    processes = state.num_processes
     hardware.use_threads(processes if not torch.cuda.is_available() else 1)
     tokenizer = AutoTokenizer.from_pretrained(job.base.folder, trust_remote_code=False, local_files_only=True)
     model = prepare(task.head(job, loading_arguments(candidate)), candidate)
-    tokens, _ = tokenised(task, job, tokenizer)
-    order = ByLength(list(tokens[LENGTH]), candidate.batch_size * candidate.accumulate * processes, candidate.seed)
+    with state.main_process_first():
+        tokens, _ = tokenised(task, job, tokenizer)
+    order = ByLength(list(tokens[LENGTH]), candidate.batch_size * candidate.accumulate, candidate.seed)
     names = list(tokens[ORDER])
     best = job.work / "best.safetensors"
-    resume, course, damaged = _where_to_begin(job, best, Course(candidate.batch_size, candidate.accumulate, processes))
+    course = Course(*launch.shared(candidate.batch_size, candidate.accumulate, processes), processes)
+    resume, course, damaged = agreed(_where_to_begin(job, best, course) if state.is_main_process else None)
 
     def evaluate() -> float:
         rows = job.examples.read("validation")
@@ -85,10 +91,11 @@ def train(task: TransformerTask, job: Job) -> Trained:
     done.accelerator.unwrap_model(done.model_wrapped, keep_fp32_wrapper=False)  # what is kept computes in full precision
     if watch.patience is not None and watch.stopped != NOT_A_NUMBER:
         watch.look(done.state, model)  # stopped within an epoch
+    state.wait_for_everyone()  # the first one wrote the best
     if course.best_step is not None and course.best_step != steps:
         load_weights(model, best)
     job.advance(max(0.0, 1 - watch.done))
-    if watch.stopped:
+    if watch.stopped and state.is_main_process:
         job.notice(_ended_early(watch, steps, done.state.max_steps))
     parameters, trained = counts(model)
     facts = _facts(watch, order, steps) | {
@@ -140,16 +147,23 @@ def _facts(watch: Watch, order: ByLength, steps: int) -> dict[str, Any]:
     }
 
 
+def _processes(job: Job) -> int:
+    """One for each GPU of this machine, unless the job says otherwise."""
+    return job.processes or (torch.cuda.device_count() if torch.cuda.is_available() else 1)
+
+
 def _where_to_begin(job: Job, best: Path, course: Course) -> tuple[Path | None, Course, list[str]]:
     """(folder of the checkpoint to go on from, how the training went until then, what was wrong with newer ones)."""
     damaged: list[str] = []
     while job.checkpoints is not None and (found := job.checkpoints.latest(job.work / "resume")):
         damaged += [d for d in found.damaged if d not in damaged]
-        usable = is_readable(found.folder) and (there := Course.read(found.folder)).processes == course.processes
-        if not usable:
-            damaged.append(f"{found.folder.name}: it cannot be read, or is of another number of processes")
+        if not is_readable(found.folder):
+            damaged.append(f"{found.folder.name}: it cannot be read")
             job.checkpoints.damaged(found.folder)
             continue
+        there = Course.read(found.folder)
+        if there.processes != course.processes:  # goes on all the same, with other random numbers
+            there = replace(there, batch_size=course.batch_size, accumulate=course.accumulate, processes=course.processes)
         if (found.folder / best.name).is_file():
             copyfile(found.folder / best.name, best)
         if damaged:
@@ -218,6 +232,7 @@ def training_arguments(candidate: TransformerCandidate, work: Path, course: Cour
         optim="adamw_torch_fused",
         bf16=hardware.precision(candidate.precision) == "bf16",
         use_cpu=not torch.cuda.is_available(),
+        ddp_backend="gloo" if course.processes > 1 and not torch.cuda.is_available() else None,
         torch_compile=candidate.compile,
         seed=candidate.seed,
         remove_unused_columns=False,  # Task.encode gives what is used

@@ -49,6 +49,8 @@ class Job:
     """Gets points of curves: (step, name -> value)."""
     notice: Callable[[str], None] = lambda text: None
     """Gets what a person should know of this training, in French: memory ran out, the budget was spent ..."""
+    processes: int | None = None
+    """That train together, each on a GPU of its own; None: as many as this machine has GPUs, or one."""
     cache_gb: float = 10.0
     """How much of each kind `cache` keeps, in GB (10^9 bytes)."""
 
