@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from flows import progress
-from flows.errors import NotFound
+from flows.errors import NotFound, Refused
 from flows.lake.datasets import Dataset
 from flows.lake.models import AliasMove, Models, ModelVersion
 from flows.lake.references import Reference
-from flows.project import AnyCandidate
+from flows.project import AnyCandidate, TabularClassification, TabularRegression
 from flows.steps import Run, model_manifest, work_disk
 from flows.steps.plan import ModelPlan, plan_model, require_bucket
+from flows.training import search
 from flows.training.base_models import BaseModel
 from flows.training.checkpoints import Checkpoints
 from flows.training.examples import Examples, prepare
@@ -109,11 +110,12 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
     what = f"{plan.name}: {{}} {candidate.label}"
     with progress.step(what.format("training"), "%", 1.0) as advance:
         trained, seconds = train_candidate(run, task, settings, candidate.base, examples, folder, checkpoints, advance)
+        settings = search.found(settings, trained)
     with progress.step(what.format("evaluating")):
         fitted, metrics, report = fit_and_evaluate(task, trained, examples, personal_data, folder)
     with progress.step(what.format("committing")):
         manifest = model_manifest.make(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
-        _write_card(run, plan, manifest, examples, report, folder)
+        _write_card(run, plan, manifest, report, folder)
         version = store.commit(folder, manifest)
         checkpoints.remove()
         return version, True
@@ -149,7 +151,7 @@ def train_candidate(
     )
     start = time.monotonic()
     with work_disk(run):
-        trained = task.trainer(settings)(job)
+        trained = search.train(task, job) if settings is task.model.searched else task.trainer(settings)(job)
     trained.facts |= {"notices": notices} if notices else {}
     return trained, time.monotonic() - start
 
@@ -181,27 +183,28 @@ def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str
     return metrics, found
 
 
-def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], examples: Examples, report: dict[str, Any], folder: Path) -> None:
-    from flows.training import card
+def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], report: dict[str, Any], folder: Path) -> None:
+    from flows.models import DESCRIPTION
+    from flows.training import card, pictures
+    from flows.training.examples import REASONS
 
-    project, model = run.project, run.project.models[plan.name]
-    dataset = project.datasets[model.dataset]
+    project, task = run.project, task_of(run.project.models[plan.name])
     facts = manifest | {
-        "title": model.title,
-        "task": model.task,
+        "title": task.model.title,
+        "task": task.model.task,
+        "metric": task.model.metric,
         "ministry": project.ministry,
         "team": project.owner.team,
         "email": project.owner.email,
         "reference": f"{project.name}/{plan.name}",
-        "dataset": manifest["dataset"] | {"title": dataset.title, "licence": dataset.licence},
-        "candidate": {k: v for k, v in manifest["candidate"].items() if k != "parts"},
-        "rows": examples.rows,
-        "left_out": examples.left_out,
+        "purpose": task.model.purpose,
+        "limits": task.model.limits,
+        "split": task.model.split.model_dump(exclude_none=True),
+        "reasons": REASONS | task.REASONS,
         "report": report,
-        "section": task_of(model).card(manifest, "fr"),
-        "purpose": model.purpose,
-        "limits": model.limits,
-        "split": model.split.model_dump(exclude_none=True),
+        "about": json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")),
+        "sections": {language: task.card(manifest, language) for language in ("fr", "en")},
+        "plots": pictures.draw(manifest["metrics"]["test"], report, folder),
     }
     (folder / CARD_FILE).write_text(card.write(facts), encoding="utf-8")
 
@@ -268,7 +271,7 @@ def _champion(
 
     def answers(of: ModelVersion) -> Any:
         predictor = load(store.download(of, run.work / "compared" / plan.name / str(of.number)))
-        return task.in_labels(task.predict(predictor, rows), of.labels, examples.labels)
+        return task.in_labels(task.predict(predictor, _rows_that_it_reads(run, plan, of, examples)), of.labels, examples.labels)
 
     own = answers(version)
     test = task.evaluate(own, rows, examples.labels)[model.metric]["value"]
@@ -281,3 +284,27 @@ def _champion(
         return {"value": Rule.of(model).worth(found.difference), "low": ends[0], "high": ends[1], "p_value": found.p_value or 0.0}
 
     return replace(score(version, model.metric), test=test), paired
+
+
+def _rows_that_it_reads(run: Run, plan: ModelPlan, version: ModelVersion, examples: Examples) -> Any:
+    """The test rows of today, with the inputs that this version was trained on: a model of tables reads columns by name.
+
+    Raises: Refused if the dataset does not have one of them any more.
+    """
+    model, rows = run.project.models[plan.name], examples.read("test")
+    if not isinstance(model, TabularClassification | TabularRegression) or set(version.inputs) <= set(model.inputs):
+        return rows
+    assert plan.dataset is not None
+    table = Dataset(run.lake, run.project.name, model.dataset)
+    with work_disk(run), table.reading():
+        scanned = table.scan(plan.dataset.number)
+        if gone := sorted(set(version.inputs) - set(scanned.collect_schema().names())):
+            raise Refused(
+                f"{plan.name}: the champion, version {version.number}, reads columns that {model.dataset} does not have any more: "
+                f"{', '.join(gone)}",
+                where=f"inputs of {run.project.name}/{plan.name}@{version.number}",
+                hint=f"it cannot be compared with the new versions: choose one by hand, socle promote {run.project.name}/{plan.name}@N",
+            )
+        earlier = task_of(model.model_copy(update={"inputs": version.inputs, "texts": []}))
+        key, folder = run.project.datasets[model.dataset].key, run.work / "compared" / plan.name / f"rows-{version.number}"
+        return prepare(scanned, earlier, key, folder).read("test")

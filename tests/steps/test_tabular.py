@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
+from flows.errors import Refused
 from flows.models import load
 from flows.steps import open_run
-from flows.steps.finetune import finetune_model
+from flows.steps.finetune import ModelOutcome, finetune_model
 from flows.steps.ingest import load_dataset
 from tests.training.tables import companies
 
@@ -52,4 +54,41 @@ def test_a_ranking_and_a_number(tables: Path) -> None:
             assert finetune_model(run, name).action == "nothing"
     for card in cards["risque"]:
         assert "### Le classement, sur le test" in card and "Ordonner." in card and "- Données inventées." in card
-    assert "### Par valeur" not in cards["note"][0] and "| mae |" in cards["note"][0] and "### Ce qui compte le plus" in cards["note"][0]
+    assert "### Par valeur" not in cards["note"][0] and "### Ce qui compte le plus" in cards["note"][0]
+
+
+def changed(root: Path, **inputs: object) -> None:
+    path = root / "projects" / "essai" / "project.yaml"
+    project = yaml.safe_load(path.read_text())
+    project["models"]["risque"] |= inputs
+    path.write_text(yaml.safe_dump(project))
+
+
+def trained(name: str = "risque") -> ModelOutcome:
+    with open_run("essai") as run:
+        run.lake.bucket("essai").ensure()
+        load_dataset(run, "entreprises")
+        return finetune_model(run, name)
+
+
+def test_a_champion_that_reads_other_columns_is_asked_with_its_own(tables: Path) -> None:
+    first = trained()
+    changed(tables, inputs=["effectif", "secteur"], texts=[])
+    second = trained()
+    assert second.decision.champion.version == first.decision.chosen.version
+    assert second.decision.champion.test == pytest.approx(first.decision.chosen.test), "the same rows, the same answers"
+    assert second.decision.difference is None or second.decision.difference["low"] <= second.decision.difference["high"]
+
+
+def test_a_champion_whose_columns_are_gone_is_not_guessed_at(tables: Path) -> None:
+    trained()
+    changed(tables, inputs=["effectif", "secteur"], texts=[])
+    path = tables / "projects" / "essai" / "project.yaml"
+    project = yaml.safe_load(path.read_text())
+    del project["datasets"]["entreprises"]["columns"]["creation"]
+    project["models"]["note"]["inputs"].remove("creation")
+    path.write_text(yaml.safe_dump(project))
+    rows = pl.read_csv(tables / "projects" / "essai" / "data" / "entreprises.csv").drop("creation")
+    rows.write_csv(tables / "projects" / "essai" / "data" / "entreprises.csv")
+    with pytest.raises(Refused, match="reads columns that entreprises does not have any more: creation"):
+        trained()
