@@ -83,6 +83,48 @@ def test_a_problem_is_told_with_its_line_and_what_was_meant(problems, old, new, 
     assert hint in matching[0].hint
 
 
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ("{trials: 5}", "says what is varied"),
+        ("{trials: 1, c: [1.0, 2.0]}", "greater than or equal to 2"),
+        ("{c: [2.0, 1.0]}", "c: 2 to 1 is no range"),
+        ("{c: [1.0, 1.0]}", "c: 1 to 1 is no range"),
+        ("{c: [0.0, 1.0]}", "greater than 0"),
+        ("{c: [1.0, 2.0, 3.0]}", "at most 2 items"),
+        ("{learning_rate: [0.1, 0.2]}", "the last candidate is tfidf, whose learning_rate is not searched; of it there is c"),
+        ("{trails: 5, c: [1.0, 2.0]}", "unknown key"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_told_with_its_line(problems, search, said):
+    found = problems(("candidates: [tfidf]", f"candidates: [tfidf]\n    search: {search}"))
+    assert any(said in p.message for p in found), [str(p) for p in found]
+    assert {p.line for p in found} == {line("candidates: [tfidf]") + 1}
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ("{batch_size: [8]}", "two or more sizes"),
+        ("{batch_size: [8, 8]}", "two or more sizes"),
+        ("{epochs: [0, 2]}", "greater than or equal to 1"),
+        ("{epochs: [1.5, 2]}", "integer"),
+        ("{learning_rate: [1.0e-5, 1.0]}", "learning_rate: 1 is not possible for transformer"),
+        ("{max_leaf_nodes: [2, 31]}", "max_leaf_nodes is not searched; of it there is learning_rate, epochs, batch_size"),
+    ],
+)
+def test_a_search_that_its_candidate_cannot_follow_is_told_with_its_line(problems, search, said):
+    candidates = "candidates: [tfidf, {base_model: 'path:x'}]"
+    found = problems(("candidates: [tfidf]", f"{candidates}\n    search: {search}"))
+    assert any(said in p.message for p in found), [str(p) for p in found]
+    assert {p.line for p in found} == {line("candidates: [tfidf]") + 1}
+
+
+def test_a_search_that_makes_sense_has_no_problems(problems):
+    block = "search: {trials: 5, learning_rate: [1.0e-5, 1.0e-3], epochs: [1, 3], batch_size: [8, 16]}"
+    assert problems(("candidates: [tfidf]", f"candidates: [tfidf, {{base_model: 'path:x'}}]\n    {block}")) == []
+
+
 def test_one_mistake_does_not_hide_another(problems):
     found = problems(
         ("on_failure: block", "on_failur: block"),

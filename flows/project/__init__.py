@@ -35,7 +35,6 @@ from flows.project.models import (
     MaskedLanguageModel,
     Model,
     Promote,
-    Search,
     Split,
     TabularClassification,
     TabularRegression,
@@ -43,6 +42,7 @@ from flows.project.models import (
     TextSimilarity,
     TokenClassification,
 )
+from flows.project.search import Search
 from flows.project.sources import Source
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
 from flows.project.base import Name, Strict
 from flows.project.candidates import AnyCandidate, Candidate, DictionaryCandidate, LinearCandidate, PretrainedCandidate, TfidfCandidate
+from flows.project.search import Search
 
 Directions = dict[str, Literal["max", "min"]]
 
@@ -66,15 +67,6 @@ class Budget(Strict):
     max_kwh: Annotated[float, Field(gt=0)] | None = None
 
 
-class Search(Strict):
-    """A small search over settings of the last candidate (Optuna), under the same budget."""
-
-    trials: Annotated[int, Field(ge=2, le=200)] = 10
-    learning_rate: tuple[float, float] | None = None
-    epochs: tuple[int, int] | None = None
-    batch_size: list[int] | None = None
-
-
 class Model(Strict):
     """What every task has in common."""
 
@@ -107,7 +99,14 @@ class Model(Strict):
         if getattr(self.promote, wrong_bound) is not None:
             better = "higher" if self.higher_is_better else "lower"
             raise ValueError(f"promote.{wrong_bound}: {self.metric} is better when it is {better}")
+        if self.search is not None:
+            self.search.require_fits(self.candidates[-1])
         return self
+
+    @property
+    def searched(self) -> AnyCandidate | None:
+        """The candidate whose settings are searched: the last one that is declared."""
+        return self.candidates[-1] if self.search is not None else None
 
     @property
     def metric(self) -> str:

@@ -74,13 +74,18 @@ APART = {"title", "candidates", "promote", "search", "purpose", "limits"}
 
 
 def candidate_parts(model: Model, candidate: AnyCandidate, load_id: str, base_sha256: str, revision: str) -> Parts:
-    """What one candidate's version is made from. Texts, the other candidates and the promotion rule do not count."""
+    """What one candidate's version is made from. Texts, the other candidates and the promotion rule do not count; the search only does for
+    the candidate that is searched."""
+    searched = {}
+    if model.search is not None and candidate is model.searched:
+        searched = {"search": digest([model.search.model_dump(exclude_defaults=True), model.metric])}
     return {
         "dataset": load_id,
         "model": digest(model.model_dump(exclude=APART, exclude_defaults=True)),
         "candidate": digest(candidate.model_dump(exclude={"sha256", "licence"}, exclude_defaults=True) | {"kind": candidate.kind}),
         "base model": base_sha256,
         "revision": revision,
+        **searched,
     }
 
 
