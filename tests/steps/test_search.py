@@ -42,7 +42,9 @@ def test_one_version_is_committed_that_of_the_best_trial(load, train, searching,
     with open_run("essai") as run:
         store = Models(run.lake, "essai", "theme")
         assert store.numbers() == [1]
+        card = store.read_file(version, "README.md").decode()
         assert not [o.key for o in run.lake.bucket("essai").list("models/theme/checkpoints/")]
+    assert "Réglages cherchés par 4 essai(s) sur 4" in card and "searched in 4 trial(s) of 4" in card
 
 
 def test_a_changed_search_trains_again_and_a_title_does_not(load, train, edit, searching, trainings):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from flows.training.card.words import Words, code, plain
+from flows.training.search import sentence
 
 Facts = dict[str, Any]
 STOPPED = {
@@ -132,6 +133,8 @@ def training(f: Facts, w: Words) -> str:
         + (f"{w(' : ', ': ')}{settings}." if settings else ".")
     ]
     said[0] += " " + _base(f["base_model"], w)
+    if record := f["training"].get("search"):
+        said.append(plain(sentence(record, w.french)))
     said += [s for s in (_course(f["training"], w), _notices(f["training"].get("notices", []), w)) if s]
     said.append(_made_with(f, w))
     return "\n\n".join(said)

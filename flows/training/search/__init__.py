@@ -288,6 +288,6 @@ def _best(task: Task, job: Job, done: Progress, stopped: str | None) -> Trained:
         "seconds": round(sum(t.seconds for t in done.trials), 2),
         "trials": [t.to_dict() for t in done.trials],
     }
-    for notice in (*done.notices, sentence(record)):
+    for notice in done.notices:
         job.notice(notice)
     return replace(done.trained, facts=done.trained.facts | {"search": record})

@@ -10,8 +10,11 @@ from flows.project.search import with_settings
 from flows.training.tasks.base import Trained
 
 DONE, PRUNED, FAILED = "done", "pruned", "failed"
-WHY = {"max_minutes": "le budget de temps ne suffit pas pour un de plus", "max_kwh": "le budget d'énergie ne suffit pas pour un de plus"}
-APART = {PRUNED: "arrêté(s) tôt", FAILED: "en échec"}
+WHY = {
+    "max_minutes": ("le budget de temps ne suffisait pas pour un de plus", "the time budget did not suffice for another one"),
+    "max_kwh": ("le budget d'énergie ne suffisait pas pour un de plus", "the energy budget did not suffice for another one"),
+}
+APART = {PRUNED: ("arrêté(s) tôt", "ended early"), FAILED: ("en échec", "failed")}
 
 
 @dataclass
@@ -57,14 +60,21 @@ def found(candidate: Any, trained: Trained) -> Any:
     return with_settings(candidate, trained.facts["search"]["settings"]) if "search" in trained.facts else candidate
 
 
-def sentence(record: dict[str, Any]) -> str:
-    """What a card says of a search, in French. `record`: what the manifest keeps of it."""
+def sentence(record: dict[str, Any], french: bool = True) -> str:
+    """What a card says of a search. `record`: what the manifest keeps of it."""
+    own = 0 if french else 1
     states = [t["state"] for t in record["trials"]]
-    apart = " et ".join(f"{states.count(state)} {word}" for state, word in APART.items() if state in states)
+    apart = (" et ", " and ")[own].join(f"{states.count(state)} {words[own]}" for state, words in APART.items() if state in states)
     settings = ", ".join(f"{name} = {value:g}" for name, value in record["settings"].items())
-    why = f" ({WHY[record['stopped']]})" if record.get("stopped") in WHY else ""
+    why = f" ({WHY[record['stopped']][own]})" if record.get("stopped") in WHY else ""
+    if french:
+        return (
+            f"Réglages cherchés par {len(states)} essai(s) sur {record['asked']} prévus{why}{', dont ' + apart if apart else ''} ; "
+            f"retenu sur la validation seule, l'essai {record['best']} ({settings}). Le meilleur de plusieurs scores de validation "
+            "est un peu flatteur ; le test n'a pas servi à choisir."
+        )
     return (
-        f"Recherche de réglages : {len(states)} essai(s) sur {record['asked']} prévus{why}{', dont ' + apart if apart else ''} ; "
-        f"retenu sur la validation seule, l'essai {record['best']} ({settings}). Le meilleur de plusieurs scores de validation "
-        "est un peu flatteur ; le test n'a pas servi à choisir."
+        f"Settings were searched in {len(states)} trial(s) of {record['asked']}{why}{', of which ' + apart if apart else ''}; chosen "
+        f"by the validation side alone, trial {record['best']} ({settings}). The best of several validation scores is a little flattering; "
+        "the test side had no part in the choice."
     )
