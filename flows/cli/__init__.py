@@ -20,8 +20,10 @@ from flows.cli import (
     purge,
     quarantine,
     reference_lists,
+    reproduce,
     run,
     server,
+    studies,
     worker,
 )
 
@@ -48,6 +50,8 @@ for command in (
     *quarantine.COMMANDS,
     *personal_data.COMMANDS,
     *reference_lists.COMMANDS,
+    *studies.COMMANDS,
+    *reproduce.COMMANDS,
 ):
     app.command()(command)
 for group in (*expectations.GROUPS, *base_model.GROUPS):
