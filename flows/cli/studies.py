@@ -59,10 +59,10 @@ def _said(found: LearningCurve) -> str:
         return "What more rows would bring cannot be said: there are too few points."
     before, last = found.points[-2:]
     inside = last["low"] is not None and last["low"] <= before["value"] <= last["high"]
-    worth = "which may be chance: the score before lies within the interval" if inside else "more than chance would explain"
+    where = "within" if inside else "outside"
     better = found.gain > 0 if found.higher_is_better else found.gain < 0
     direction = "better" if better else "worse" if found.gain else "the same"
-    return f"The last step ({before['rows']} to {last['rows']} rows) changed {found.metric} by {found.gain:+.3f} ({direction}), {worth}."
+    return f"The last step ({before['rows']} to {last['rows']} rows) changed {found.metric} by {found.gain:+.3f} ({direction}); the score before is {where} the interval."
 
 
 def label_problems(
