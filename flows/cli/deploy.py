@@ -21,6 +21,10 @@ def deploy(
     project: OptionalProject = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be added, changed and removed, and do nothing.")] = False,
     prefect_yaml: Annotated[bool, typer.Option("--prefect-yaml", help="Only write prefect.yaml, for `prefect deploy`.")] = False,
+    launch_config: Annotated[
+        bool,
+        typer.Option("--launch-config", help="Only print what launches a training on a project's GPUs: torchrun, accelerate, Kubernetes."),
+    ] = False,
     allow_empty: Annotated[bool, typer.Option("--allow-empty", help="Also without any project: take every deployment away.")] = False,
     json: Json = False,
 ) -> None:
@@ -34,6 +38,8 @@ def deploy(
     from flows.settings import load_settings
 
     settings = load_settings()
+    if launch_config:
+        return _show_launch_config(settings, project)
     prefect_environment(settings)
     if prefect_yaml:
         return _write_prefect_yaml(settings, project, json)
@@ -62,6 +68,27 @@ def deploy(
     _show(changes, watched, problems, unrecorded, dry_run, json)
     if problems or unrecorded:
         raise typer.Exit(3 if unrecorded else 2)
+
+
+def _show_launch_config(settings: Settings, project: str | None) -> None:
+    """JSON, which is YAML as well."""
+    from flows.cli import display
+    from flows.deploy.pools import job_variables
+    from flows.errors import ConfigurationError
+    from flows.training.launch import accelerate_config, torchrun
+    from flows.validation import load_project
+
+    if project is None:
+        raise ConfigurationError("--launch-config is of one project", hint="socle deploy PROJECT --launch-config")
+    execution = load_project(settings.root, project).execution
+    processes = max(execution.gpus, 1)
+    display.as_json(
+        {
+            "torchrun": ["torchrun", *torchrun(processes), "-m", "flows.training.launched", "JOB.json"],
+            "accelerate": accelerate_config(execution),
+            execution.on: job_variables(execution, execution.image or settings.image, trains=True),
+        }
+    )
 
 
 def _write_prefect_yaml(settings: Settings, project: str | None, json: bool) -> None:

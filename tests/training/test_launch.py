@@ -100,3 +100,18 @@ def test_both_stop_when_a_budget_is_spent(examples, job_of, model):
     job = job_of(examples(), epochs=50, job={"processes": 2, "budget": Budget(max_minutes=0.01), "notice": notices.append})
     facts = trainer.train(task_of(model()), job).facts
     assert facts["stopped"] == "max_minutes" and 0 < facts["steps"] < 500 and len(notices) == 1
+
+
+def test_the_command_prints_what_launchers_are_told(root, edit):
+    import json
+
+    from typer.testing import CliRunner
+
+    from flows.cli import app
+
+    edit("models:", "execution: {on: kubernetes, gpus: 4, image: socle}\nmodels:")
+    done = CliRunner().invoke(app, ["deploy", "essai", "--launch-config"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    assert "--nproc-per-node=4" in told["torchrun"] and told["accelerate"]["num_processes"] == 4
+    assert told["kubernetes"]["gpus"] == 4 and told["kubernetes"]["image"] == "socle"
