@@ -62,7 +62,8 @@ def _said(found: LearningCurve) -> str:
     where = "within" if inside else "outside"
     better = found.gain > 0 if found.higher_is_better else found.gain < 0
     direction = "better" if better else "worse" if found.gain else "the same"
-    return f"The last step ({before['rows']} to {last['rows']} rows) changed {found.metric} by {found.gain:+.3f} ({direction}); the score before is {where} the interval."
+    step = f"The last step ({before['rows']} to {last['rows']} rows) changed {found.metric} by {found.gain:+.3f} ({direction})"
+    return f"{step}; the score before is {where} the interval."
 
 
 def label_problems(
