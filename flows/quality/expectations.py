@@ -66,7 +66,7 @@ def select(suites: list[Suite]) -> tuple[Selection, Selection]:
     return on_batch, on_table
 
 
-def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, memory_mb: int = 1_024) -> list[Evaluated]:
+def evaluate(rows: pl.LazyFrame, selection: Selection, *, show_values: bool, memory_mb: int = 256) -> list[Evaluated]:
     """Evaluate expectations on `rows`. One that cannot be evaluated is a failed result with its `error`, not an exception."""
     if not selection:
         return []

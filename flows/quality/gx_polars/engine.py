@@ -16,7 +16,7 @@ from flows.quality.gx_polars import row_conditions
 POSITION = "__position"
 """Number of a row in the batch, from 0; what pandas' index is to Great Expectations."""
 CONDITION = ("batch_id", "row_condition", "condition_parser")
-MEMORY = 1 << 30  # bytes
+MEMORY = 256 << 20  # bytes: little beside what Great Expectations itself takes, and columns of six million values are read once
 
 
 class Pandas(Exception):

@@ -30,7 +30,7 @@ class Suggestion:
     """What was thought of and did not hold."""
 
 
-def suggest(rows: pl.LazyFrame, earlier: Sequence[pl.LazyFrame], about: About, name: str, *, memory_mb: int = 1_024) -> Suggestion:
+def suggest(rows: pl.LazyFrame, earlier: Sequence[pl.LazyFrame], about: About, name: str, *, memory_mb: int = 256) -> Suggestion:
     """`earlier`: other versions of the dataset, the oldest first. `name` of the suite: its path under expectations/ without `.json`.
     `memory_mb`: what trying a suite may take, as of a check."""
     found = profile(rows)
