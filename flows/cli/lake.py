@@ -157,9 +157,14 @@ def diff(before: Reference, after: Annotated[str, typer.Argument(help="The versi
     (old, lake), (new, _) = _resolve(before), _resolve(after)
     if type(old) is not type(new):
         raise ConfigurationError(f"{before} and {after} are not of the same kind", hint="two datasets, or two models")
-    found = diff_datasets(lake, old, new) if isinstance(old, DatasetVersion) else diff_models(old, new)
+    found = diff_datasets(lake, old, new) if isinstance(old, DatasetVersion) else diff_models(lake, old, new)
     if json:
         display.as_json(found)
+        return
+    if not isinstance(old, DatasetVersion):
+        from flows.cli.model_diff import told
+
+        told(found)
         return
     out = display.console()
     for title, value in found.items():

@@ -80,6 +80,7 @@ def make(
             "parameters": float(trained.parameters),
             "trained_parameters": float(trained.trained_parameters),
             "size_bytes": float(size),
+            **{name: float(trained.facts["took"][name]) for name in ("energy_kwh", "co2_kg") if name in trained.facts.get("took", {})},
         },
         "training": trained.facts,
         "labels": examples.labels,
@@ -133,6 +134,21 @@ def environment(task: str, settings: AnyCandidate) -> dict[str, Any]:
             "gpu": _gpu(),
         },
     }
+
+
+def changes_of_environment(then: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(what, then, now) of code, libraries and machine. Of the code: what trains and answers; a revision alone changes nothing."""
+    found: list[tuple[str, str, str]] = []
+    codes = [then["code"], now["code"]]
+    if codes[0]["sha256"] != codes[1]["sha256"]:
+        old, new = (f"{c['version']} ({c['revision'] or c['sha256'][:12]})" for c in codes)
+        found.append(("the code that trains", old, new))
+    found.append(("Python", then["python"], now["python"]))
+    names = dict.fromkeys([*then["libraries"], *now["libraries"]])
+    found += [(name, then["libraries"].get(name, ""), now["libraries"].get(name, "")) for name in names]
+    machines = (("the system", "system"), ("the processor", "processor"), ("the number of cores", "cores"), ("the GPU", "gpu"))
+    found += [(what, str(then["machine"][name]), str(now["machine"][name])) for what, name in machines]
+    return [entry for entry in found if entry[1] != entry[2]]
 
 
 @cache

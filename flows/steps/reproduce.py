@@ -174,23 +174,8 @@ def _of_environment(version: ModelVersion, model: Model, settings: AnyCandidate)
     then, now = version.environment, model_manifest.environment(model.task, settings)
     if not then:
         return [f"its manifest says of code and libraries only: Socle {version.made['code']}, {version.made.get('libraries', '')}"]
-    notes = changes_of_environment(then, now)
+    notes = model_manifest.changes_of_environment(then, now)
     return [f"{what} was {a or 'none'}, and is {b or 'none'}" for what, a, b in notes]
-
-
-def changes_of_environment(then: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(what, then, now) of code, libraries and machine. Of the code: what trains and answers; a revision alone changes nothing."""
-    found: list[tuple[str, str, str]] = []
-    codes = [then["code"], now["code"]]
-    if codes[0]["sha256"] != codes[1]["sha256"]:
-        old, new = (f"{c['version']} ({c['revision'] or c['sha256'][:12]})" for c in codes)
-        found.append(("the code that trains", old, new))
-    found.append(("Python", then["python"], now["python"]))
-    names = dict.fromkeys([*then["libraries"], *now["libraries"]])
-    found += [(name, then["libraries"].get(name, ""), now["libraries"].get(name, "")) for name in names]
-    machines = (("the system", "system"), ("the processor", "processor"), ("the number of cores", "cores"), ("the GPU", "gpu"))
-    found += [(what, str(then["machine"][name]), str(now["machine"][name])) for what, name in machines]
-    return [entry for entry in found if entry[1] != entry[2]]
 
 
 # ---- what came out -------------------------------------------------------------------------------------------------

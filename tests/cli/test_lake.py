@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import csv_text, rows
 
 
@@ -43,10 +45,24 @@ def test_diff_counts_rows_by_key(socle, lake):
 
 def test_diff_of_models_names_what_changed(socle, lake):
     found = socle("diff", "essai/theme@1", "essai/theme@3", "--json").json
-    assert found["made differently"] == ["dataset"]
+    assert found["made differently"] == ["dataset"] and found["dataset"] == ["essai/demandes@1", "essai/demandes@2"]
+    assert found["settings"] == found["model"] == found["code and machine"] == []
+    assert {name for name, *_ in found["data"]} == {"load", "train rows", "validation rows", "test rows"}
     found = socle("diff", "essai/theme@3", "essai/theme@4", "--json").json
-    assert found["made differently"] == ["candidate"]
-    assert any(line.startswith("max_features") for line in found["settings"])
+    assert found["made differently"] == ["candidate"] and found["data"] == []
+    assert ["max_features", 60000, 1] in found["settings"]
+
+
+def test_diff_of_models_compares_them_on_the_rows_that_both_answered(socle, lake):
+    found = socle("diff", "essai/theme@3", "essai/theme@4", "--json").json
+    same, scores = found["same rows"], found["scores"]["test"]["macro_f1"]
+    assert same["rows"] == same["of"][0] == same["of"][1] and same["metric"] == "macro_f1"
+    assert [same["champion"], same["challenger"]] == pytest.approx([s["value"] for s in scores])
+    assert same["high"] < 0, "one word tells less than all"
+    older = socle("diff", "essai/theme@1", "essai/theme@3", "--json").json["same rows"]
+    assert older["rows"] == older["of"][0] < older["of"][1], "a row never changes side"
+    text = socle("diff", "essai/theme@3", "essai/theme@4").out
+    assert "more than chance" in text and "max_features: 60000 -> 1" in text and f"on the same {same['rows']} test rows" in text
 
 
 def test_promote_moves_the_champion_and_keeps_the_history(socle, lake):

@@ -199,7 +199,7 @@ def test_another_revision_with_the_same_code_changes_nothing():
     then = model_manifest.environment("text-classification", SimpleNamespace(kind="tfidf"))
     now = deepcopy(then)
     now["code"]["revision"] = "another"
-    assert reproduce.changes_of_environment(then, now) == []
+    assert model_manifest.changes_of_environment(then, now) == []
     assert then["libraries"]["scikit-learn"] and then["machine"]["cores"] >= 1 and len(then["code"]["sha256"]) == 64
 
 
