@@ -207,9 +207,10 @@ def test_a_killed_search_goes_on_with_the_next_trial(do, tried, tmp_path, monkey
     with monkeypatch.context() as patched:
         patched.setattr(baseline, "train", killed)
         with pytest.raises(KeyboardInterrupt):
-            do(name="b", checkpoints=checkpoints)
+            do(name="b", checkpoints=checkpoints, energy=lambda: 1.0 * len(tried))
     notices = []
-    resumed = do(name="c", checkpoints=checkpoints, notice=notices.append)
+    resumed = do(name="c", checkpoints=checkpoints, notice=notices.append, energy=lambda: 1.0 * len(tried))
+    assert resumed.facts["kwh_before"] == 4.0, "a kWh each, before it was killed"
     assert tried == uninterrupted, "each once, and the same as without the end in between"
     assert resumed.facts["search"]["best"] == whole.facts["search"]["best"]
     texts = ["question sur congé", "salaire"]
@@ -230,6 +231,39 @@ def test_several_processes_are_refused(do, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigurationError, match="one process"):
         do()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_trial_that_was_killed_goes_on_from_its_checkpoint(examples, job_of, model, tmp_path, monkeypatch):
+    made, store, facts, own = examples(), LocalObjects(tmp_path / "lake"), [], trainer.train
+    store.ensure()
+    checkpoints = Checkpoints(store, "theme", "f" * 24, every_minutes=0)
+
+    def noted(task, job):
+        trained = own(task, job)
+        facts.append(trained.facts)
+        return trained
+
+    def searched(name, log=lambda step, values: None, **more):
+        job = job_of(made, name, job={"log": log, **more}, epochs=1, learning_rate=1e-3)
+        task = task_of(model(search={"trials": 2, "learning_rate": [1e-3, 1e-1]}, candidates=[job.candidate.model_dump()]))
+        return search.train(task, job)
+
+    def killed(step, values):
+        if step == 5 and "trial_002/loss" in values:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, "train", noted)
+    whole = searched("whole").facts["search"]
+    facts.clear()
+    with pytest.raises(KeyboardInterrupt):
+        searched("killed", killed, checkpoints=checkpoints)
+    resumed = searched("resumed", checkpoints=checkpoints).facts["search"]
+    assert len(facts) == 2 and facts[0]["resumed_from"] is None and facts[1]["resumed_from"] == 4
+    scores = [[t["validation"] for t in record["trials"]] for record in (whole, resumed)]
+    assert scores[0] == scores[1] and whole["settings"] == resumed["settings"]
+    assert facts[1]["seconds"] <= resumed["trials"][1]["seconds"] + 0.01
+    assert {o.key.split("/")[3] for o in store.list()} == {"f" * 24}, "those of trials are gone"
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -45,7 +45,7 @@ def train(task: Task, job: Job) -> Trained:
     done = _restored(job)
     study = suggestions.new_study(search, task.model.higher_is_better, done.trials)
     first, most = suggestions.planned(search, job.candidate), search.most
-    saved, stopped = time.monotonic(), None
+    saved, stopped, energy = time.monotonic(), None, job.energy() if job.energy else 0.0
     job.advance(len(done.trials) / most)
     while len(done.trials) < most and (stopped := _over_budget(job.budget, done.trials)) is None:
         asked = suggestions.ask(study, search, first, done.trials)
@@ -63,7 +63,10 @@ def train(task: Task, job: Job) -> Trained:
             _save(job, done)
             saved = time.monotonic()
     job.advance(max(0.0, 1 - len(done.trials) / most))
-    return _best(task, job, done, stopped)
+    trained = _best(task, job, done, stopped)
+    if job.energy:
+        trained.facts["kwh_before"] = max(0.0, sum(t.kwh or 0.0 for t in done.trials) - (job.energy() - energy))  # by killed runs
+    return trained
 
 
 def require_optuna() -> None:
@@ -107,7 +110,9 @@ def _try(task: Task, job: Job, done: Progress, trial: Trial, asked: Any, share: 
         if not _memory_ran_out(error):
             raise
         trial.why = "memory ran out"
-    trial.seconds, trial.kwh = round(time.monotonic() - begun, 2), job.energy() - energy if job.energy else None
+    before = trained.facts if trained is not None else {}  # a trial that was gone on from took something in an earlier run, too
+    trial.seconds = round(max(time.monotonic() - begun, before.get("seconds", 0.0)), 2)
+    trial.kwh = job.energy() - energy + before.get("kwh_before", 0.0) if job.energy else None
     told(1.0)
     if own.checkpoints is not None:
         own.checkpoints.remove()
