@@ -11,6 +11,7 @@ from flows.steps import Run
 from flows.steps.finetune import (
     ModelOutcome,
     candidate_version,
+    estimate_candidate,
     needs_examples,
     no_dataset,
     prepare_examples,
@@ -50,7 +51,11 @@ async def train(run: Run, name: str) -> ModelOutcome:
         title = f"{name} : entraînement de {candidate.label}" if candidate.version is None else f"{name} : {candidate.label}, déjà fait"
         needs_place = candidate.base is not None and candidate.version is None
         async with training_place() if needs_place else nullcontext():
-            version, new = await step(title, candidate_version, run, plan, index, examples)
+            estimate = None
+            if needs_place:
+                estimate = await step(f"{name} : estimation de {candidate.label}", estimate_candidate, run, plan, index, examples)
+                await artifacts.show_estimate(run, name, candidate.label, estimate)
+            version, new = await step(title, candidate_version, run, plan, index, examples, estimate)
         versions.append(version)
         trained += [version.number] if new else []
     return await step(f"{name} : choix du champion", promote_best, run, plan, versions, trained, examples)

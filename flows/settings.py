@@ -17,7 +17,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flows.errors import ConfigurationError
 
-FROM_FILE = ("s3_endpoint", "s3_access_key", "s3_secret_key", "s3_region", "http_proxy", "metrics_database_url")
+FROM_FILE = (
+    "s3_endpoint",
+    "s3_access_key",
+    "s3_secret_key",
+    "s3_region",
+    "http_proxy",
+    "mlflow_uri",
+    "mlflow_token",
+    "metrics_database_url",
+)
 
 
 class Settings(BaseSettings):
@@ -128,7 +137,7 @@ class Settings(BaseSettings):
     trend_versions: int = Field(50, ge=2, le=1000)
     """Versions of a dataset that the trend of each check goes back."""
 
-    check_memory_mb: int = Field(1_024, ge=16)
+    check_memory_mb: int = Field(256, ge=16)
     """What a search for equal values may take, in MB (10^6 bytes); with less, a column is read more often."""
     privacy_rows: int = Field(5_000, ge=1)
     """Rows of a load, spread over it, in which names and postal addresses are looked for."""
@@ -164,6 +173,18 @@ class Settings(BaseSettings):
     """Between two checkpoints of a training, in the lake; 0: one after each step."""
     training_cache_gb: float = Field(10.0, gt=0)
     """What this machine keeps between runs of tokens, and of embeddings: so much of each."""
+    training_runs_kept: int = Field(50, ge=1)
+    """Trainings of a model whose curves this machine keeps as TensorBoard files."""
+    mlflow_uri: SecretStr = SecretStr("")
+    """`http(s)://[user:password@]host:port` of the MLflow server that trainings are tracked on; empty: TensorBoard files."""
+    mlflow_token: SecretStr = SecretStr("")
+    """Bearer token for it, in place of a password."""
+    mlflow_uri_file: Path | None = None
+    mlflow_token_file: Path | None = None
+    mlflow_ca_file: Path | None = None
+    """PEM file of the authorities that it is trusted by."""
+    mlflow_timeout_s: float = Field(10.0, ge=1)
+    """Of one request to it."""
 
     gpus: int = Field(1, ge=1)
     """Trainings on a GPU at the same time, on all workers together."""
@@ -284,6 +305,14 @@ class Settings(BaseSettings):
             raise ValueError("not of the form http://host:port")
         return value
 
+    @field_validator("mlflow_uri")
+    @classmethod
+    def _check_mlflow(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value.get_secret_value() and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("not of the form http(s)://host:port")
+        return value
+
     @model_validator(mode="after")
     def _check_principal(self) -> Settings:
         if self.s3_principal and "{project}" not in self.s3_principal:
@@ -332,6 +361,11 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """Prefect's database, work folders and other things of this machine; never the lake itself."""
         return self.root / ".socle"
+
+    @property
+    def mlflow_host(self) -> str:
+        """host:port, which may be shown."""
+        return urlsplit(self.mlflow_uri.get_secret_value()).netloc.rpartition("@")[2]
 
     @property
     def notifier(self) -> str:

@@ -166,6 +166,9 @@ def _model(out: Console, o: ModelOutcome, project: Project) -> None:
     out.print(table)
     if champion is not None and champion not in [v.number for v in o.versions]:
         out.print(f"  ★ champion: {project.name}/{o.model}@{champion}, of an earlier run, is still served")
+    for v in o.versions:
+        for notice in v.training.get("notices", []) if v.number in o.trained else []:
+            out.print(f"  note: {v.candidate['label']}: {notice}", style="yellow", markup=False)
     if o.decision:
         out.print(f"  {'promoted' if o.decision.promoted else 'not promoted'}: {sentence(o.decision)}", markup=False)
 

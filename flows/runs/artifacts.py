@@ -17,6 +17,7 @@ from flows.steps.pipeline import RunResult
 from flows.steps.reports import kept_trend
 from flows.steps.rollback import RollbackOutcome
 from flows.texts import checks, explain, links, summary
+from flows.training.estimate import Estimate
 
 LOADED = "Ce que le chargement a donné"
 
@@ -109,6 +110,14 @@ async def show_report(run: Run, version: DatasetVersion, report: CheckReport) ->
 async def _checks_table(run: Run, report: CheckReport) -> None:
     rows = checks.table(report, kept_trend(run, report.dataset, report.load_id))
     await acreate_table_artifact(rows, key=f"controles-{report.project}-{report.dataset}", description="Contrôles de qualité")
+
+
+async def show_estimate(run: Run, model: str, candidate: str, estimate: Estimate | None) -> None:
+    """Before the training that it is about begins."""
+    if estimate is not None:
+        text = summary.estimate_text(run, model, candidate, estimate)
+        key = f"estimation-{run.project.name}-{model}"
+        await acreate_markdown_artifact(text, key=key, description="Ce que l'entraînement devrait demander")
 
 
 async def show_models(run: Run, result: RunResult) -> None:

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flows import progress
+from flows import __version__, progress
 from flows.errors import NotFound, Refused
 from flows.lake.datasets import Dataset
 from flows.lake.models import AliasMove, Models, ModelVersion
@@ -21,13 +21,17 @@ from flows.lake.references import Reference
 from flows.project import AnyCandidate, TabularClassification, TabularRegression
 from flows.steps import Run, model_manifest, work_disk
 from flows.steps.plan import ModelPlan, plan_model, require_bucket
-from flows.training import search
+from flows.training import search, tracking
 from flows.training.base_models import BaseModel
 from flows.training.checkpoints import Checkpoints
+from flows.training.estimate import Estimate, disk, notices, taken
 from flows.training.examples import Examples, prepare
 from flows.training.promotion import Decision, Paired, Rule, Scored, decide, sentence
 from flows.training.tasks import task_of
 from flows.training.tasks.base import Job, Seen, Task, Trained
+
+if TYPE_CHECKING:
+    from flows.training.energy import Meter
 
 METRICS_FILE, REPORT_FILE, CARD_FILE, OUTCOMES_FILE, PLOTS_FOLDER = "metrics.json", "evaluation.json", "README.md", "test.parquet", "plots"
 
@@ -60,7 +64,7 @@ def finetune_model(run: Run, name: str) -> ModelOutcome:
     examples = prepare_examples(run, plan) if needs_examples(plan) else None
     versions, trained = [], []
     for index in range(len(plan.candidates)):
-        version, new = candidate_version(run, plan, index, examples)
+        version, new = candidate_version(run, plan, index, examples, estimate_candidate(run, plan, index, examples))
         versions.append(version)
         trained += [version.number] if new else []
     return promote_best(run, plan, versions, trained, examples)
@@ -96,7 +100,27 @@ def prepare_examples(run: Run, plan: ModelPlan) -> Examples:
             return prepare(table.scan(plan.dataset.number), task_of(model), key, run.work / "examples" / plan.name)
 
 
-def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples | None) -> tuple[ModelVersion, bool]:
+def estimate_candidate(run: Run, plan: ModelPlan, index: int, examples: Examples | None) -> Estimate | None:
+    """What its training will take; None: it is trained already, or too cheap to ask.
+
+    Raises: Refused if it cannot fit in memory or on the disk.
+    """
+    candidate, task = plan.candidates[index], task_of(run.project.models[plan.name])
+    if candidate.version is not None or candidate.base is None or examples is None:
+        return None
+    from flows.training import preflight
+
+    settings = task.model.all_candidates[index]
+    with progress.step(f"{plan.name}: estimating {candidate.label}"), work_disk(run):
+        job = _job(run, task, settings, candidate.base, examples, run.work / "estimates" / plan.name / str(index))
+        job.checkpoints = _checkpoints(run, plan, index)
+        found = preflight.estimate(task, job)
+    return found.times(task.model.search.most) if found and task.model.search and settings is task.model.searched else found
+
+
+def candidate_version(
+    run: Run, plan: ModelPlan, index: int, examples: Examples | None, estimate: Estimate | None = None
+) -> tuple[ModelVersion, bool]:
     """(the version of one candidate, whether it was made now)."""
     candidate = plan.candidates[index]
     store = Models(run.lake, run.project.name, plan.name)
@@ -104,21 +128,40 @@ def candidate_version(run: Run, plan: ModelPlan, index: int, examples: Examples 
         return store.version(candidate.version), False
     assert examples is not None
     task, settings = task_of(run.project.models[plan.name]), run.project.models[plan.name].all_candidates[index]
-    folder = run.work / "models" / plan.name / str(index)
-    checkpoints = Checkpoints(run.lake.bucket(run.project.name), plan.name, candidate.fingerprint, run.settings.checkpoint_minutes)
+    folder, checkpoints = run.work / "models" / plan.name / str(index), _checkpoints(run, plan, index)
     personal_data = run.project.datasets[task.model.dataset].personal_data
-    what = f"{plan.name}: {{}} {candidate.label}"
-    with progress.step(what.format("training"), "%", 1.0) as advance:
-        trained, seconds = train_candidate(run, task, settings, candidate.base, examples, folder, checkpoints, advance)
-        settings = search.found(settings, trained)
-    with progress.step(what.format("evaluating")):
-        fitted, metrics, report = fit_and_evaluate(task, trained, examples, personal_data, folder)
+    what, said = f"{plan.name}: {{}} {candidate.label}", notices(estimate, task.model.budget, candidate.label) if estimate else []
+    with tracking.tracked(run.settings, _tracked(run, plan, index), said.append) as tracked:
+        with progress.step(what.format("training"), "%", 1.0) as advance:
+            trained, seconds = train_candidate(
+                run, task, settings, candidate.base, examples, folder, checkpoints, advance, said.append, tracked.log
+            )
+            settings = search.found(settings, trained)
+        with progress.step(what.format("evaluating")):
+            fitted, metrics, report = fit_and_evaluate(task, trained, examples, personal_data, folder)
+            trained.facts["took"] |= disk(folder, run.work / "training" / folder.relative_to(run.work))
+        tracked.scores(tracking.final(metrics, trained.facts["took"]))
+    trained.facts |= {"tracking": tracked.where} | ({"estimated": estimate.to_dict()} if estimate else {})
+    trained.facts |= {"notices": said} if said else {}
     with progress.step(what.format("committing")):
         manifest = model_manifest.make(run, plan, settings, candidate, examples, metrics, seconds, trained, folder) | {"fitted": fitted}
         _write_card(run, plan, manifest, report, folder)
         version = store.commit(folder, manifest)
         checkpoints.remove()
         return version, True
+
+
+def _checkpoints(run: Run, plan: ModelPlan, index: int) -> Checkpoints:
+    fingerprint = plan.candidates[index].fingerprint
+    return Checkpoints(run.lake.bucket(run.project.name), plan.name, fingerprint, run.settings.checkpoint_minutes)
+
+
+def _tracked(run: Run, plan: ModelPlan, index: int) -> tracking.Training:
+    candidate, model = plan.candidates[index], run.project.models[plan.name]
+    settings = model.all_candidates[index].model_dump(exclude_none=True)
+    asked = {"task": model.task, "metric": model.metric, "base_sha256": candidate.base.sha256 if candidate.base else None}
+    tags = {"dataset": str(plan.dataset), "run": run.id, "fingerprint": candidate.fingerprint, "code": __version__}
+    return tracking.Training(run.project.name, plan.name, candidate.label, tracking.flat(settings | asked), tags)
 
 
 def train_candidate(
@@ -130,30 +173,41 @@ def train_candidate(
     folder: Path,
     checkpoints: Checkpoints | None = None,
     advance: Callable[[float], None] = lambda share: None,
+    notice: Callable[[str], None] = lambda text: None,
+    log: Callable[[int, dict[str, float]], None] = lambda step, values: None,
 ) -> tuple[Trained, float]:
     """(what was trained, seconds). `folder`: new, for the model's files. `checkpoints`: None: it begins at the beginning."""
+    from flows.training.energy import Meter
+    from flows.training.resources import Peak
+
+    job = _job(run, task, settings, base, examples, folder)
+    job.checkpoints, job.advance, job.notice, job.log = checkpoints, advance, notice, log
+    start = time.monotonic()
+    with work_disk(run), Meter() as meter, Peak() as peak:
+        if meter.works:
+            job.energy = meter.kwh
+        elif job.budget.max_kwh is not None:
+            notice("L'énergie ne peut pas être mesurée sur cette machine : le budget en kWh ne compte pas.")
+        trained = search.train(task, job) if settings is task.model.searched else task.trainer(settings)(job)
+    seconds = time.monotonic() - start
+    trained.facts["took"] = taken(seconds, peak.bytes) | _energy(meter, trained)
+    return trained, seconds
+
+
+def _energy(meter: Meter, trained: Trained) -> dict[str, Any]:
+    """That of earlier runs counts, which a checkpoint was gone on from; they emitted as much a kWh."""
+    if not meter.works:
+        return {}
+    kwh = meter.kwh() + trained.facts.get("kwh_before", 0.0)
+    return {"energy_kwh": kwh, "co2_kg": kwh * meter.kg_per_kwh(), "energy": meter.how()}
+
+
+def _job(run: Run, task: Task, settings: AnyCandidate, base: BaseModel | None, examples: Examples, folder: Path) -> Job:
     work = run.work / "training" / folder.relative_to(run.work)
     folder.mkdir(parents=True)
     work.mkdir(parents=True)
-    notices: list[str] = []
-    job = Job(
-        settings,
-        examples,
-        folder,
-        work,
-        run.settings.state_folder / "training",
-        base,
-        budget=task.model.budget,
-        checkpoints=checkpoints,
-        advance=advance,
-        notice=notices.append,
-        cache_gb=run.settings.training_cache_gb,
-    )
-    start = time.monotonic()
-    with work_disk(run):
-        trained = search.train(task, job) if settings is task.model.searched else task.trainer(settings)(job)
-    trained.facts |= {"notices": notices} if notices else {}
-    return trained, time.monotonic() - start
+    cache, gb = run.settings.state_folder / "training", run.settings.training_cache_gb
+    return Job(settings, examples, folder, work, cache, base, budget=task.model.budget, cache_gb=gb)
 
 
 def fit_and_evaluate(

@@ -23,6 +23,8 @@ from flows.steps.reports import kept_trend
 from flows.steps.rollback import RollbackOutcome
 from flows.texts import checks, explain, links
 from flows.texts.refused import refused_text
+from flows.training import estimate as estimates
+from flows.training.estimate import Estimate
 from flows.training.promotion import sentence as decision_sentence
 
 FAILED = "## Ce qui n'a pas marché"
@@ -129,7 +131,31 @@ def model_text(run: Run, outcome: ModelOutcome) -> str:
         rows = candidates(run, outcome)
         header = "| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0])
         lines.append("\n".join([header, *("| " + " | ".join(str(v) for v in r.values()) + " |" for r in rows)]))
+    lines += ["\n".join(f"- {line}" for line in said)] if (said := _said(outcome)) else []
     return "\n\n".join(lines)
+
+
+def estimate_text(run: Run, model: str, candidate: str, estimate: Estimate) -> str:
+    """Of one training, before it begins."""
+    budget = run.project.models[model].budget
+    title = f"## Avant l'entraînement de {quoted(candidate)}"
+    warned = [f"**À savoir** : {line}" for line in estimates.notices(estimate, budget, quoted(candidate))]
+    return "\n\n".join([title, f"Il devrait demander {estimates.told(estimate)}.", *warned])
+
+
+def _said(outcome: ModelOutcome) -> list[str]:
+    """What a person should know of the trainings of this run, and what they were expected to take and took."""
+    lines = []
+    for v in outcome.versions:
+        if v.number not in outcome.trained:
+            continue
+        label = f"**{quoted(str(v.candidate['label']))}**"
+        lines += [f"{label} : {text}" for text in v.training.get("notices", [])]
+        if (was := v.training.get("estimated")) and (took := v.training.get("took")):
+            seconds = [estimates.duration(found["seconds"]) for found in (was, took)]
+            memory = [estimates.size(round(found["memory_gb"] * estimates.GB)) for found in (was, took)]
+            lines.append(f"{label} : {seconds[0]} et {memory[0]} de mémoire prévus, {seconds[1]} et {memory[1]} utilisés.")
+    return lines
 
 
 def candidates(run: Run, outcome: ModelOutcome) -> list[dict[str, Any]]:
@@ -145,6 +171,7 @@ def candidates(run: Run, outcome: ModelOutcome) -> list[dict[str, Any]]:
                 f"{metric}, validation": number(round(v.metrics["validation"][metric]["value"], 3)),
                 f"{metric}, test": f"{test['value']} ({test['low']} – {test['high']})",
                 "entraînement": f"{number(round(v.cost['train_seconds']))} s",
+                "énergie": f"{estimates.decimal(v.cost['energy_kwh'])} kWh" if "energy_kwh" in v.cost else "–",
             }
         )
     return rows
