@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -24,7 +23,7 @@ from flows.errors import NotFound, SocleError
 from flows.lake import Lake, keys
 from flows.lake.datasets import DatasetVersion
 from flows.lake.followed import Followed
-from flows.lake.models import Models
+from flows.lake.models import Models, ModelVersion
 from flows.project import Project
 from flows.quality import dataset_page
 from flows.quality.dataset_page import Line, Refusal
@@ -32,7 +31,7 @@ from flows.quality.results import CheckReport
 from flows.quality.trends import Trend
 from flows.quality.words import number
 from flows.settings import Settings, load_settings
-from flows.texts import links
+from flows.texts import links, model_page
 from flows.validation import load_project, project_names
 
 HEADERS = {
@@ -47,6 +46,9 @@ h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}a{color:#000091}table{bo
 th,td{border-bottom:1px solid #ddd;padding:6px 10px;text-align:left}code{background:#f2f2f2;padding:0 4px;overflow-wrap:anywhere}
 .soft{color:#595959}nav ol{list-style:none;margin:0;padding:0;font-size:.9rem}nav li{display:inline}
 nav li+li::before{content:"›";margin:0 .4em}
+.wide{overflow-x:auto}pre{overflow-x:auto;background:#f2f2f2;padding:12px}
+pre code{padding:0;overflow-wrap:normal}img{max-width:100%;height:auto}
+h3{font-size:1.05rem;margin-top:1.6rem}td{vertical-align:top}td,th{overflow-wrap:break-word}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}"""
 NEWEST = 5  # versions of each dataset on a project's page, and refused loads on a dataset's
 
@@ -62,6 +64,7 @@ def make_app(settings: Settings) -> Starlette:
             Route(links.DATASET, pages.dataset),
             Route(links.DATA_DOCS, pages.data_docs),
             Route(links.MODEL_CARD, pages.model_card),
+            Route(links.MODEL_PICTURE, pages.model_picture),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts))],  # no page of elsewhere reads us by DNS tricks
         exception_handlers={SocleError: _error, 404: _not_found},
@@ -196,16 +199,27 @@ class _Pages:
         return self._trail(above, f"Version {history[place].number}", f"<p>{beside}</p>" if beside else "")
 
     def model_card(self, request: Request) -> Response:
+        project, store, version = self._model(request)
+        title = f"{project.models[version.model].title}, version {version.number}"
+        address = self.base + links.MODEL_CARD.format(project=project.name, model=version.model, number=version.number)
+        card = model_page.render(store.read_file(version, "README.md").decode(), str(version), address)
+        above = [("Projets", "/"), (project.title, f"/{project.name}")]
+        return _page(title, self._trail(above, title) + card)
+
+    def model_picture(self, request: Request) -> Response:
+        _, store, version = self._model(request)
+        name = f"plots/{request.path_params['file']}"
+        if name not in version.files or not name.endswith(".png"):
+            raise NotFound("no such page")
+        return Response(store.read_file(version, name), media_type="image/png", headers=HEADERS)
+
+    def _model(self, request: Request) -> tuple[Project, Models, ModelVersion]:
         project = self._load(request.path_params["project"])
         model, wanted = request.path_params["model"], request.path_params["number"]
-        if model not in project.models or not wanted.isdigit():
+        if model not in project.models or not wanted.isdecimal() or len(wanted) > 9:
             raise NotFound("no such page")
         store = Models(self.lake, project.name, model)
-        text = store.read_file(store.version(int(wanted)), "README.md").decode()
-        body = text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
-        above = [("Projets", "/"), (project.title, f"/{project.name}")]
-        card = MarkdownIt("commonmark", {"html": False}).enable("table").render(body)
-        return _page(f"{model}, version {wanted}", self._trail(above, f"{project.models[model].title}, version {wanted}") + card)
+        return project, store, store.version(int(wanted))
 
     def _load(self, name: str) -> Project:
         if name not in project_names(self.settings.root):

@@ -147,3 +147,42 @@ def test_a_history_is_followed_and_read_anew_after_a_restore(root):
     shutil.rmtree(load_settings().lake_folder)
     shutil.copytree(root / "kept", load_settings().lake_folder)
     assert [v.load.rows["total"] for v in followed.history("essai", "demandes")] == [10]
+
+
+@pytest.fixture
+def card(root):
+    """(ask for an address of a model's card, the version)."""
+    from flows.steps.finetune import finetune_model
+
+    load(root, 90)
+    with open_run("essai") as run:
+        version = finetune_model(run, "theme").versions[0]
+    with TestClient(make_app(load_settings()), base_url="http://127.0.0.1") as client:
+        yield lambda address: client.get(f"/essai/modeles/theme/{address}"), version
+
+
+def test_a_card_has_its_pictures_and_marks_its_english_part(card):
+    ask, version = card
+    answer = ask("1")
+    page = Page(answer.text)
+    assert page.elements.count("h1") == page.elements.count("main") == 1 and not {"script", "iframe"} & set(page.elements)
+    pictures = [value for name, value in page.attributes if name == "src"]
+    assert pictures and all(p.startswith("/essai/modeles/theme/1/plots/") for p in pictures)
+    assert {p.removeprefix("/essai/modeles/theme/1/") for p in pictures} == {n for n in version.files if n.startswith("plots/")}
+    for picture in pictures:
+        found = ask(picture.removeprefix("/essai/modeles/theme/"))
+        assert found.headers["content-type"] == "image/png" and found.content.startswith(b"\x89PNG")
+    ids = {value for name, value in page.attributes if name == "id"}
+    inside = {value[1:] for name, value in page.attributes if name == "href" and value.startswith("#")}
+    assert inside == {"in-english", "lutiliser-sans-socle"} <= ids
+    french, _, english = answer.text.partition('<section lang="en"')
+    assert "Données" in french and "Data" in english and "Données" not in english
+    assert "socle reproduce essai/theme@1\n" in french
+
+
+@pytest.mark.parametrize(
+    "address", ["1/plots/autre.png", "1/plots/..%2fmetrics.json", "1/plots/..%2f..%2fmetrics.json", "9", "x", "1" * 30]
+)
+def test_nothing_else_of_a_version_is_given_out(card, address):
+    answer = card[0](address)
+    assert answer.status_code == 404 and "n'existe pas" in answer.text

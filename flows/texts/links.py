@@ -8,6 +8,7 @@ from flows.settings import Settings
 DATASET = "/{project}/donnees/{dataset}"
 DATA_DOCS = "/{project}/donnees/{dataset}/{load_id}"
 MODEL_CARD = "/{project}/modeles/{model}/{number}"
+MODEL_PICTURE = MODEL_CARD + "/plots/{file}"
 
 
 def data_docs(settings: Settings, report: CheckReport) -> str:

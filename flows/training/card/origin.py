@@ -123,7 +123,7 @@ def cost(f: Facts, w: Words) -> str:
         lines.append([w("énergie (CodeCarbon)", "energy (CodeCarbon)"), f"{w.figure(c['energy_kwh'], 4)} kWh"])
     if c.get("co2_kg") is not None:
         lines.append([w("émissions", "emissions"), f"{w.figure(1000 * c['co2_kg'], 2)} g CO₂e"])
-    return w.table(["", ""], lines)
+    return w.table([w("grandeur", "quantity"), w("valeur", "value")], lines)
 
 
 def training(f: Facts, w: Words) -> str:
