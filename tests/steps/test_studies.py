@@ -11,6 +11,7 @@ from flows.lake.models import Models
 from flows.steps import open_run, studies
 from flows.training import baseline
 from tests.conftest import csv_text, rows
+from tests.training import tiny
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 MISLABELLED = {"d00004": ("paie", "contrat"), "d00030": ("congé", "paie"), "d00077": ("contrat", "congé")}
@@ -77,6 +78,18 @@ def test_another_candidate_can_be_asked_about_and_is_not_searched(load, edit, st
     load()
     found = study("learning_curve", "tfidf (2)")
     assert found.candidate == "tfidf (2)" and set(seen) == {(1, 2.0)} and len(seen) == len(found.points)
+
+
+def test_a_candidate_with_a_base_model_keeps_to_its_rows(root, load, edit, study):
+    tiny.make(root / "tiny")
+    candidate = "{base_model: 'path:tiny', max_rows: 40, epochs: 1, max_length: 16, batch_size: 8}"
+    edit("candidates: [tfidf]", f"candidates: [tfidf, {candidate}]")
+    load()
+    with open_run("essai") as run:
+        found = studies.learning_curve(run, "theme", "tiny")
+        assert not list((run.work / "curve").iterdir()), "each part and its model go when they are scored"
+    assert [p["rows"] for p in found.points] == [4, 10, 20, 40] and found.rows == 40
+    assert all(0 <= p["value"] <= 1 for p in found.points)
 
 
 def test_labels_that_look_wrong_are_named_by_the_key_of_their_row(mislabelled, study):
