@@ -21,6 +21,7 @@ from flows.training.tasks.base import Job, Task, Trained
 
 EVENT = "\x1e"  # begins a line of ours among whatever processes print
 MODULE = "flows.training.launched"
+KWH = "kwh.txt"  # in the work folder: what the parent measured so far, for the budget that the processes keep
 CODES = {1: Refused, 2: ConfigurationError}
 
 
@@ -95,12 +96,20 @@ def train(task: Task, job: Job, processes: int) -> Trained:
     return Trained(load(Path(result["folder"])), result["parameters"], result["trained_parameters"], result["facts"])
 
 
+def write_atomically(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="ascii")
+    part.replace(path)
+
+
 def _pass_on(job: Job, event: dict[str, Any], result: dict[str, Any]) -> None:
     match event["event"]:
         case "advance":
             job.advance(event["share"])
         case "log":
             job.log(event["step"], event["values"])
+            if job.energy is not None:
+                write_atomically(job.work / KWH, str(job.energy()))
         case "notice":
             job.notice(event["text"])
         case _:
@@ -118,6 +127,7 @@ def _described(task: Task, job: Job) -> dict[str, Any]:
         "cache_gb": job.cache_gb,
         "base": asdict(job.base),
         "budget": job.budget.model_dump(),
+        "measures_energy": job.energy is not None,
     }
     if job.checkpoints is not None:
         objects = job.checkpoints.objects

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from flows.training import trainer
 from flows.training.base_models import BaseModel
 from flows.training.checkpoints import Checkpoints
 from flows.training.examples import Examples
-from flows.training.launch import EVENT
+from flows.training.launch import EVENT, KWH
 from flows.training.tasks import task_of
 from flows.training.tasks.base import Job, TransformerTask
 
@@ -29,6 +30,11 @@ def say(event: str, **values: Any) -> None:
     if PartialState().is_main_process:
         sys.stdout.write(EVENT + json.dumps({"event": event, **values}) + "\n")
         sys.stdout.flush()
+
+
+def measured(path: Path) -> float:
+    """kWh so far, as the parent says."""
+    return float(path.read_text(encoding="ascii")) if path.is_file() else 0.0
 
 
 def job_of(told: dict[str, Any]) -> Job:
@@ -41,6 +47,7 @@ def job_of(told: dict[str, Any]) -> Job:
         Path(told["cache"]),
         BaseModel(base["name"], Path(base["folder"]), base["sha256"]),
         budget=Budget(**told["budget"]),
+        energy=partial(measured, Path(told["work"]) / KWH) if told["measures_energy"] else None,
         checkpoints=_checkpoints(told.get("checkpoints")),
         advance=lambda share: say("advance", share=share),
         log=lambda step, values: say("log", step=step, values=values),

@@ -95,11 +95,12 @@ def test_what_goes_wrong_in_a_process_is_said(examples, job_of, model):
 
 
 @pytest.mark.services
-def test_both_stop_when_a_budget_is_spent(examples, job_of, model):
-    notices = []
-    job = job_of(examples(), epochs=50, job={"processes": 2, "budget": Budget(max_minutes=0.01), "notice": notices.append})
-    facts = trainer.train(task_of(model()), job).facts
-    assert facts["stopped"] == "max_minutes" and 0 < facts["steps"] < 500 and len(notices) == 1
+@pytest.mark.parametrize("budget", [{"max_minutes": 0.01}, {"max_kwh": 0.005}])
+def test_both_stop_when_a_budget_is_spent(examples, job_of, model, budget):
+    notices, used = [], iter(range(10_000))
+    more = {"processes": 2, "budget": Budget(**budget), "notice": notices.append, "energy": lambda: next(used) / 1000}
+    facts = trainer.train(task_of(model()), job_of(examples(), epochs=50, job=more)).facts
+    assert facts["stopped"] == next(iter(budget)) and 0 < facts["steps"] < 500 and len(notices) == 1
 
 
 def test_the_command_prints_what_launchers_are_told(root, edit):
