@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.errors import StorageError
+from flows.lake import Lake
 from flows.lake.local import LocalObjects
 from flows.steps import open_run
 from flows.steps.finetune import finetune_model
@@ -24,9 +25,11 @@ from flows.training.tasks import task_of
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture
-def objects(tmp_path):
-    made = LocalObjects(tmp_path / "bucket")
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.services)])
+def objects(request, tmp_path):
+    """An empty bucket: a folder, and under `-m services` also one of a real S3 server."""
+    local = request.param == "local"
+    made = LocalObjects(tmp_path / "bucket") if local else Lake(request.getfixturevalue("s3_settings")()).bucket("essai")
     made.ensure()
     return made
 
