@@ -102,7 +102,8 @@ def report(personal_data: str = "none") -> dict:
 
 
 def french(text: str) -> str:
-    return text.partition(card.ENGLISH)[0]
+    """With breakable spaces before colons and the like, as one types them."""
+    return re.sub("\u00a0(?=[:;?!])", " ", text.partition(card.ENGLISH)[0])
 
 
 def english(text: str) -> str:
@@ -245,6 +246,13 @@ def test_the_same_in_english():
     assert text.count("\n## ") - 1 == 2 * len(re.findall(r"^## ", french(text), re.MULTILINE)), "the same sections"
 
 
+def test_no_line_of_french_begins_with_a_colon_and_code_stays_as_it_is():
+    text = written(title="Où ? Ici ; là : voilà !", report=report())[0]
+    prose = re.sub(r"```.*?```|`[^`]*`", "", text.partition(card.ENGLISH)[0].split("\n---\n", 1)[1], flags=re.DOTALL)
+    assert "# Où\u00a0? Ici\u00a0; là\u00a0: voilà\u00a0!" in prose and not re.search(r"\S [:;?!]\s", prose)
+    assert "\u00a0" not in re.search(r"```python.*?```", text, re.DOTALL)[0]
+
+
 def test_the_interval_is_shown_with_the_test_score():
     text, _ = written()
     low, high = (f"{METRICS['test']['accuracy'][side]:.3f}".replace(".", ",") for side in ("low", "high"))
@@ -293,7 +301,7 @@ def test_an_older_manifest_has_its_libraries_as_a_sentence():
         made=FACTS["made"] | {"libraries": "Python 3.11, torch 2.8"},
         cost={k: FACTS["cost"][k] for k in list(FACTS["cost"])[:5]},
     )
-    assert "Socle 0.1.0 ; Python 3.11, torch 2.8." in text and "kWh" not in text
+    assert "Socle 0.1.0 ; Python 3.11, torch 2.8." in french(text) and "kWh" not in text
 
 
 def test_a_label_that_never_occurs_has_no_figures():

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from flows.training.card import metadata, origin, results, use
-from flows.training.card.words import Words, plain
+from flows.training.card.words import Words, plain, spaced
 
 ENGLISH = "## In English"
 """The heading below which everything is in English."""
@@ -27,7 +27,8 @@ def write(facts: dict[str, Any]) -> str:
     and plots (file, fr, en: pictures.draw).
     """
     f = facts | {"kind": facts["about"]["kind"]}
-    body = "\n\n".join(part for part in (*_part(f, Words("fr")), "---", ENGLISH, *_part(f, Words("en"))) if part)
+    french, english = ("\n\n".join(part for part in _part(f, Words(language)) if part) for language in ("fr", "en"))
+    body = f"{spaced(french)}\n\n---\n\n{ENGLISH}\n\n{english}"
     return f"---\n{metadata.front_matter(f)}\n---\n\n{body}\n"
 
 

@@ -15,6 +15,14 @@ STOPPED = {
     "patience": ("le score de validation ne progressait plus", "the validation score did not improve any more"),
     "not_a_number": ("la perte n'était plus un nombre", "the loss was no number any more"),
 }
+DOES = {
+    "token-classification": ("y repère des entités", "finds entities in it"),
+    "tabular-regression": ("prévoit un nombre", "predicts a number"),
+    "text-similarity": ("le rapproche des textes qui disent la même chose", "finds texts that say the same"),
+    "masked-lm": ("en connaît les mots : il sert de base à d'autres modèles", "knows its words: other models begin with it"),
+    "causal-lm": ("rédige une réponse", "writes an answer"),
+}
+"""task -> what it does with what it reads; classification has labels."""
 HIDDEN = ("kind", "label", "parts", "base_model", "sha256", "licence")
 """Settings of a candidate that are said elsewhere."""
 PERSONAL = {
@@ -26,15 +34,13 @@ PERSONAL = {
 
 def purpose(f: Facts, w: Words) -> str:
     labels, read = f["labels"], w.names(f["inputs"])
-    what = w("une réponse", "an answer")
-    if labels:
-        what = w(f"parmi {len(labels)} libellés : {w.names(labels)}", f"among {len(labels)} labels: {w.names(labels)}")
-    said = [
-        w(
-            f"Il lit {read} et répond {what}." if labels else f"Il lit {read}.",
-            f"It reads {read} and answers {what}." if labels else f"It reads {read}.",
-        )
-    ]
+    french, english = DOES.get(f["task"], ("répond", "answers"))
+    if labels and f["task"] not in DOES:
+        french, english = "répond par un libellé parmi", "answers with one label of"
+    if labels and f["about"].get("several"):
+        french, english = "répond par des libellés parmi", "answers with labels of"
+    named = f"{w(' : ', ': ')}{w.names(labels)}" if labels else ""
+    said = [w(f"Il lit {read} et {french}{named}.", f"It reads {read} and {english}{named}.")]
     if f["purpose"]:
         said.append(plain(f["purpose"]) + w("", " (as the project wrote it, in French)"))
     said.append(w("C'est une aide : il ne prend aucune décision seul.", "It is an aid: it takes no decision by itself."))

@@ -40,6 +40,7 @@ METRICS = {
 }
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 LISTED = 20  # names in a sentence
+CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
 
 
 class Words:
@@ -108,3 +109,9 @@ def plain(text: object) -> str:
 def code(text: object) -> str:
     """The same as code."""
     return "`" + " ".join(str(text).split()).replace("`", "'").replace("|", "¦") + "`"
+
+
+def spaced(text: str) -> str:
+    """French Markdown whose colons and the like do not begin a line; code stays as it is."""
+    parts = CODE.split(text)
+    return "".join(part if number % 2 else re.sub(r"(?<=\S) (?=[:;?!](\s|$))", "\u00a0", part) for number, part in enumerate(parts))
