@@ -55,8 +55,8 @@ class Split(Strict):
 
 class Promote(Strict):
     metric: str | None = Field(default=None, description="Empty: the task's own.")
-    at_least: Annotated[float, Field(le=1)] | None = Field(default=None, description="Below it on the validation side, nothing is promoted.")
-    at_most: Annotated[float, Field(gt=0)] | None = Field(default=None, description="The same for metrics that are better when they are lower.")
+    at_least: Annotated[float, Field(le=1)] | None = Field(default=None, description="Below it on validation, nothing is promoted.")
+    at_most: Annotated[float, Field(gt=0)] | None = Field(default=None, description="The same where lower is better.")
     tolerance: Annotated[float, Field(ge=0)] = 0.01
 
 
