@@ -59,8 +59,8 @@ class ModelVersion:
     """code, python, libraries (name -> version), machine: see steps/model_manifest.py."""
 
     def scores(self, side: str) -> dict[str, dict[str, float]]:
-        """metric -> value, low, high."""
-        return {m: v for m, v in self.metrics.get(side, {}).items() if isinstance(v, dict) and "value" in v}
+        """metric -> value, low, high; those that exist on these rows."""
+        return {m: v for m, v in self.metrics.get(side, {}).items() if isinstance(v, dict) and v.get("value") is not None}
 
     def __str__(self) -> str:
         return f"{self.project}/{self.model}@{self.number}"

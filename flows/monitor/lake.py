@@ -26,7 +26,6 @@ Checks = Counter[tuple[str, str]]
 RESULTS = ("passed", "failed")
 VERDICTS = ("passed", "warned", "quarantined")
 SIDES = ("validation", "test")
-SCORES = ("macro_f1", "accuracy")
 LOADS_BEFORE = 10  # that say what share of refused rows is usual
 DAY_S = 86_400
 
@@ -135,8 +134,10 @@ class LakeView:
 
     def _model(self, samples: Samples, project: Project, name: str, declared: Model) -> None:
         store, labels = Models(self.lake, project.name, name), {"project": project.name, "model": name}
-        metric = declared.promote.metric
-        samples.add("socle_model_score_wanted", declared.promote.at_least, **labels, metric=metric)
+        metric = declared.metric
+        wanted = declared.promote.at_least if declared.higher_is_better else declared.promote.at_most
+        if wanted is not None:
+            samples.add("socle_model_score_wanted", wanted, **labels, metric=metric)
         known = self.manifests.setdefault((project.name, name), {})
         for number in store.numbers():
             if number not in known:
@@ -160,9 +161,8 @@ class LakeView:
         samples.add("socle_model_champion_timestamp_seconds", datetime.fromisoformat(champion.made["at"]).timestamp(), **labels)
         samples.add("socle_model_size_bytes", champion.cost.get("size_bytes", 0.0), **labels)
         for side in SIDES:
-            for metric in SCORES:
-                if score := champion.metrics.get(side, {}).get(metric):
-                    samples.add("socle_model_score", score["value"], **labels, side=side, metric=metric)
+            for metric, score in champion.scores(side).items():
+                samples.add("socle_model_score", score["value"], **labels, side=side, metric=metric)
 
 
 def require_answer(lake: Lake) -> None:
