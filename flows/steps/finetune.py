@@ -292,6 +292,15 @@ def promote_best(run: Run, plan: ModelPlan, versions: list[ModelVersion], traine
 
 
 def score(version: ModelVersion, metric: str) -> Scored:
+    """Raises: Refused if the metric does not exist on the rows of a side: no decision can be made by it."""
+    for side in ("validation", "test"):
+        if metric not in version.scores(side):
+            raise Refused(
+                f"{metric} of {version} does not exist on the {side} side",
+                where=f"{version.metrics.get(side, {}).get('rows', 0)} rows",
+                hint="larger shares in split, or another promote.metric",
+                french=f"La mesure {metric} n'existe pas sur les lignes de {'validation' if side == 'validation' else 'test'}.",
+            )
     return Scored(
         label=str(version.candidate["label"]),
         kind=str(version.candidate["kind"]),
