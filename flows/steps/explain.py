@@ -24,7 +24,7 @@ from flows.lake.loads import DatasetVersion
 from flows.lake.raw import RawFile
 from flows.project import Dataset as Declared
 from flows.project import Format
-from flows.project.sources import MADE
+from flows.project.sources import DatasetsSource, PseudonymisedSource
 from flows.settings import Settings
 from flows.steps import Run
 from flows.steps.explain_yaml import block, dataset_name
@@ -178,7 +178,7 @@ def explain_dataset(run: Run, name: str, rows: int, *, show_values: bool = False
         there = ", ".join(run.project.datasets)
         raise ConfigurationError(f"project {run.project.name} has no dataset {name!r}", where=f"datasets there: {there}")
     declared = run.project.datasets[name]
-    if declared.source.type in MADE:
+    if isinstance(declared.source, DatasetsSource | PseudonymisedSource):
         inputs = " and ".join(declared.source.datasets)
         raise ConfigurationError(
             f"{run.project.name}/{name} is made from versions of {inputs}: it has no file of its own that could be read in some way",

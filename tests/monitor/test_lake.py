@@ -129,7 +129,7 @@ def test_models_their_scores_and_what_they_cost(root):
     assert value(found, "socle_model_score_wanted", **labels, metric="macro_f1") == 0.3
     assert value(found, "socle_model_training_seconds", **labels) == manifest.cost["train_seconds"]
     assert value(found, "socle_model_size_bytes", **labels) == manifest.cost["size_bytes"]
-    assert value(found, "socle_model_training_energy_kwh", **labels) is None
+    assert value(found, "socle_model_training_energy_kwh", **labels) == manifest.cost.get("energy_kwh")
 
     objects = looking.lake.bucket("essai")
     manifest_key = keys.model_version("theme", 2)
@@ -138,7 +138,7 @@ def test_models_their_scores_and_what_they_cost(root):
     assert objects.create(manifest_key, json.dumps(second).encode())
     found = looking.collect()
     assert value(found, "socle_model_training_seconds", **labels) == manifest.cost["train_seconds"] + 5
-    assert value(found, "socle_model_training_energy_kwh", **labels) == 0.25
+    assert value(found, "socle_model_training_energy_kwh", **labels) == manifest.cost.get("energy_kwh", 0.0) + 0.25
     assert value(found, "socle_model_version", **labels, which="latest") == 2
     assert value(found, "socle_model_version", **labels, which="champion") == 1
 
