@@ -82,4 +82,5 @@ def _now() -> int:
 def _cuda() -> Any:
     """torch.cuda, if there is a card; torch is not loaded for a training that does without."""
     torch = sys.modules.get("torch")
-    return torch.cuda if torch is not None and torch.cuda.is_available() else None
+    cuda = getattr(torch, "cuda", None)  # None also while another thread is loading torch
+    return cuda if cuda is not None and hasattr(cuda, "is_available") and cuda.is_available() else None

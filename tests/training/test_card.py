@@ -58,6 +58,7 @@ FACTS = {
         "resumed_from": 40,
         "notices": ["La mémoire a manqué."],
         "batch_size": 16,
+        "took": {"energy": "estimated", "memory_gb": 1.106},
     },
     "made": {"at": "2026-11-24T01:00:00+00:00", "who": "socle", "run": "r", "code": "0.1.0"},
     "environment": {
@@ -209,7 +210,8 @@ def test_what_people_read():
         "24/11/2026",
         "22\u202f700\u202f000 (100\u202f000)",
         "90,9 Mo",
-        "0,0012 kWh",
+        "énergie (CodeCarbon, estimée) | 1,23 Wh",
+        "1,1 Go",
         "0,07 g CO₂e",
         "abc123",
         "f" * 64,

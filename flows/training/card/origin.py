@@ -23,6 +23,7 @@ DOES = {
     "causal-lm": ("rédige une réponse", "writes an answer"),
 }
 """task -> what it does with what it reads; classification has labels."""
+HOW = {"measured": (", mesurée", ", measured"), "estimated": (", estimée", ", estimated")}
 HIDDEN = ("kind", "label", "parts", "base_model", "sha256", "licence")
 """Settings of a candidate that are said elsewhere."""
 PERSONAL = {
@@ -125,8 +126,18 @@ def cost(f: Facts, w: Words) -> str:
         [w("paramètres (entraînés)", "parameters (trained)"), f"{w.count(parameters)} ({w.count(trained)})"],
         [w("taille", "size"), f"{w.figure(c['size_bytes'] / 1e6, 1)} {w('Mo', 'MB')}"],
     ]
+    took = f["training"].get("took", {})
+    if took.get("memory_gb"):
+        lines.append([w("mémoire, au plus", "memory, at most"), f"{w.figure(took['memory_gb'], 1)} {w('Go', 'GB')}"])
     if c.get("energy_kwh") is not None:
-        lines.append([w("énergie (CodeCarbon)", "energy (CodeCarbon)"), f"{w.figure(c['energy_kwh'], 4)} kWh"])
+        how = w(*HOW.get(took.get("energy", ""), ("", "")))
+        kwh, small = c["energy_kwh"], c["energy_kwh"] < 0.1
+        lines.append(
+            [
+                w(f"énergie (CodeCarbon{how})", f"energy (CodeCarbon{how})"),
+                f"{w.figure(1000 * kwh if small else kwh, 2)} {'Wh' if small else 'kWh'}",
+            ]
+        )
     if c.get("co2_kg") is not None:
         lines.append([w("émissions", "emissions"), f"{w.figure(1000 * c['co2_kg'], 2)} g CO₂e"])
     return w.table([w("grandeur", "quantity"), w("valeur", "value")], lines)
