@@ -177,7 +177,7 @@ def test_a_card_has_its_pictures_and_marks_its_english_part(card):
     assert inside == {"in-english", "lutiliser-sans-socle"} <= ids
     french, _, english = answer.text.partition('<section lang="en"')
     assert "Données" in french and "Data" in english and "Données" not in english
-    assert "socle reproduce essai/theme@1\n" in french
+    assert "socle reproduce essai/theme@1\n" in french and "est le numéro de cette version" not in french
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ def render(text: str, version: str, address: str) -> str:
     body = text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
     name = version.partition("@")[0]
     body = body.replace(f"socle reproduce {name}@N\n", f"socle reproduce {version}\n")
+    for said in ("`N` est le numéro de cette version. ", "`N` is the number of this version. "):
+        body = body.replace(said, "")
     page: str = MarkdownIt("commonmark", {"html": False}).enable("table").render(body)
     page = re.sub(r'(src|href)="plots/([\w-]+\.png)"', rf'\1="{html.escape(address)}/plots/\2"', page)
     page = TABLE.sub(lambda found: f"<div class=wide tabindex=0 role=region aria-label=Tableau>{found[0]}</div>", page)
