@@ -171,7 +171,7 @@ def candidates(run: Run, outcome: ModelOutcome) -> list[dict[str, Any]]:
                 f"{metric}, validation": number(round(v.metrics["validation"][metric]["value"], 3)),
                 f"{metric}, test": f"{test['value']} ({test['low']} – {test['high']})",
                 "entraînement": f"{number(round(v.cost['train_seconds']))} s",
-                "énergie": f"{estimates.decimal(v.cost['energy_kwh'])} kWh" if "energy_kwh" in v.cost else "–",
+                "énergie": estimates.energy(v.cost["energy_kwh"]) if "energy_kwh" in v.cost else "–",
             }
         )
     return rows

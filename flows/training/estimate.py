@@ -33,12 +33,9 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serialisable, with the names that what was really taken has in the manifest, too."""
-        energy = {"energy_kwh": self.kwh, "co2_kg": self.co2_kg} if self.kwh is not None else {}
+        used = {"energy_kwh": self.kwh, "co2_kg": self.co2_kg} if self.kwh is not None else {}
         return (
-            taken(self.seconds, self.memory_bytes)
-            | _disk(self.disk_bytes)
-            | energy
-            | {"steps": self.steps, "timed_steps": self.timed_steps}
+            taken(self.seconds, self.memory_bytes) | _disk(self.disk_bytes) | used | {"steps": self.steps, "timed_steps": self.timed_steps}
         )
 
 
@@ -61,7 +58,7 @@ def notices(estimate: Estimate, budget: Budget, label: str) -> list[str]:
     if budget.max_minutes is not None and estimate.seconds > budget.max_minutes * 60:
         said.append(_over(label, duration(estimate.seconds), duration(budget.max_minutes * 60)))
     if budget.max_kwh is not None and estimate.kwh is not None and estimate.kwh > budget.max_kwh:
-        said.append(_over(label, f"{decimal(estimate.kwh)} kWh", f"{decimal(budget.max_kwh)} kWh"))
+        said.append(_over(label, energy(estimate.kwh), energy(budget.max_kwh)))
     return said
 
 
@@ -75,10 +72,10 @@ def _over(label: str, wanted: str, budget: str) -> str:
 def told(estimate: Estimate) -> str:
     """In French, in a line."""
     grams = decimal(1000 * (estimate.co2_kg or 0))
-    energy = f", {decimal(estimate.kwh)} kWh ({grams} g de CO2e)" if estimate.kwh is not None else ""
+    used = f", {energy(estimate.kwh)} ({grams} g de CO2e)" if estimate.kwh is not None else ""
     return (
         f"environ {duration(estimate.seconds)} ({estimate.steps} étapes), {size(estimate.memory_bytes)} de mémoire sur "
-        f"{size(estimate.memory_limit)}, {size(estimate.disk_bytes)} de disque{energy}"
+        f"{size(estimate.memory_limit)}, {size(estimate.disk_bytes)} de disque{used}"
     )
 
 
@@ -105,6 +102,16 @@ def decimal(value: float) -> str:
     """
     digits = max(0, 1 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:.{digits}f}".replace(".", ",")
+
+
+def energy(kwh: float) -> str:
+    """
+    >>> energy(1.234), energy(0.0123), energy(0.00000012)
+    ('1,2 kWh', '12 Wh', 'moins de 0,001 Wh')
+    """
+    if kwh >= 0.1:
+        return f"{decimal(kwh)} kWh"
+    return f"{decimal(1000 * kwh)} Wh" if kwh >= 1e-6 else "moins de 0,001 Wh"
 
 
 def size(amount: int) -> str:

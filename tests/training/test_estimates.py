@@ -203,7 +203,7 @@ def test_a_run_keeps_what_was_expected_beside_what_it_took(root, edit, tiny_base
         notices = dear.training["notices"]
         assert "plus que son budget" in notices[0] and "budget de temps" in notices[1]
         text = summary.model_text(run, outcome)
-        assert notices[0].split(",")[1] in text and "prévus" in text and "kWh" in text
+        assert notices[0].split(",")[1] in text and "prévus" in text and "Wh" in text
         card = (run.work / "models" / "theme" / "1" / "README.md").read_text("utf-8")
         assert "CodeCarbon" in card
         before = summary.estimate_text(run, "theme", "tiny", LONG)
