@@ -131,11 +131,17 @@ def _for_containers(settings: Settings, on: On) -> dict[str, str]:
         raise ConfigurationError(
             "containers do not see a lake on this disk", where=settings.storage, hint="set SOCLE_STORAGE=s3://<prefix>"
         )
+    has = {
+        "SOCLE_HTTP_PROXY_FILE": settings.http_proxy.get_secret_value(),
+        "SOCLE_HTTP_CA_FILE": settings.http_ca_file,
+        "SOCLE_MLFLOW_URI_FILE": settings.mlflow_uri.get_secret_value(),
+        "SOCLE_MLFLOW_TOKEN_FILE": settings.mlflow_token.get_secret_value(),
+        "SOCLE_MLFLOW_CA_FILE": settings.mlflow_ca_file,
+    }
     return {
         **{name: str(getattr(settings, name.removeprefix("SOCLE_").lower())) for name in PASSED},
         "SOCLE_DOCS_URL": settings.public_docs_url,
-        "SOCLE_HTTP_PROXY_FILE": FILES["SOCLE_HTTP_PROXY_FILE"] if settings.http_proxy.get_secret_value() else "",
-        "SOCLE_HTTP_CA_FILE": FILES["SOCLE_HTTP_CA_FILE"] if settings.http_ca_file else "",
+        **{name: FILES[name] if there else "" for name, there in has.items()},
         "SOCLE_DOCKER_NETWORK": settings.docker_network,
         "SOCLE_SECRETS_FOLDER": settings.secrets_folder,
         "SOCLE_KUBERNETES_NAMESPACE": settings.kubernetes_namespace,

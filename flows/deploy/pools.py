@@ -24,10 +24,17 @@ OF_RUNS = re.compile(
     r"storage|s3_(endpoint|region|connect_timeout_s|read_timeout_s|retries|patience_s)|audit_\w+|docs_url"
     r"|(s3_source|sql|dlt|rest|unpack|workbook|csv|privacy)_\w+|http_(?!proxy|ca_file|per_minute)\w+|datagouv_url|npm_timeout_s"
     r"|max_record_mb|batch_rows|retyped_percent|reference_\w+|trend_\w+|check_\w+"
+    r"|licences_allowed|checkpoint_minutes|training_\w+|mlflow_timeout_s"
 )
 """Settings that decide how a run goes: a container gets them as its worker has them. None of them is a secret."""
 PASSED = [f"SOCLE_{name.upper()}" for name in Settings.model_fields if OF_RUNS.fullmatch(name)]
-FILES = {"SOCLE_HTTP_PROXY_FILE": f"{SECRETS}/http_proxy", "SOCLE_HTTP_CA_FILE": f"{SECRETS}/http_ca.pem"}
+FILES = {
+    "SOCLE_HTTP_PROXY_FILE": f"{SECRETS}/http_proxy",
+    "SOCLE_HTTP_CA_FILE": f"{SECRETS}/http_ca.pem",
+    "SOCLE_MLFLOW_URI_FILE": f"{SECRETS}/mlflow_uri",
+    "SOCLE_MLFLOW_TOKEN_FILE": f"{SECRETS}/mlflow_token",
+    "SOCLE_MLFLOW_CA_FILE": f"{SECRETS}/mlflow_ca.pem",
+}
 """Where a container finds what its worker has, if it has it (flows/cli/worker.py)."""
 ENVIRONMENT = {name: f"{{{{ ${name} }}}}" for name in [*PASSED, *FILES]} | {
     "SOCLE_S3_ACCESS_KEY_FILE": f"{SECRETS}/s3_access_key",

@@ -4,7 +4,7 @@
 #   DATABASE_URL_FILE=... SECRETS=... infra/kubernetes/install.sh
 # DATABASE_URL_FILE: a file with postgresql+asyncpg://user:password@host:5432/prefect
 # SECRETS: the folder of infra/secrets.sh (keys of the S3 service, logins, certificate, Redis password); in it, if there are any,
-# credentials/<project>/<name> of sources, http_proxy and http_ca.pem
+# credentials/<project>/<name> of sources, http_proxy, http_ca.pem, mlflow_uri, mlflow_token and mlflow_ca.pem
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 secrets=${SECRETS:-$here/../secrets}
@@ -33,7 +33,7 @@ for user in admin reader $projects; do
   for path in "$secrets/credentials/$user"/*; do  # of the project's sources
     if [ -f "$path" ]; then files+=(--from-file="$user.$(basename "$path")=$path"); fi
   done
-  for name in http_proxy http_ca.pem; do
+  for name in http_proxy http_ca.pem mlflow_uri mlflow_token mlflow_ca.pem; do
     if [ -f "$secrets/$name" ]; then files+=(--from-file="$name=$secrets/$name"); fi
   done
   secret "socle-s3-$user" "${files[@]}"

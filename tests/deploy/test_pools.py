@@ -24,7 +24,7 @@ HTTP = {"http_allowed": ".intra.example", "http_proxy": "http://PX-MARKED:secret
 NOT_OF_RUNS = re.compile(
     r"root|s3_(access_key|secret_key|keys_folder|\w*principal)|http_(proxy|ca_file|per_minute)|npm_per_minute|credentials_folder|image|docker_\w+"
     r"|secrets_folder|kubernetes_\w+|projects|worker_runs|gpus|postgres_folder|(notify|metrics|ui|runbook)_\w+|docs_(host|port)|\w+_min"
-    r"|(runs|events)_kept_days|\w+_file"
+    r"|(runs|events)_kept_days|mlflow_(uri|token)|\w+_file"
 )
 S3 = {"storage": "s3://socle", "s3_endpoint": "https://s3.example.gouv.fr", "s3_access_key": "AK-MARKED", "s3_secret_key": "SK-MARKED"}
 BIG = Execution(on="kubernetes", cpus=4, memory_gb=16, gpus=1)

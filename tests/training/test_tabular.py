@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -253,4 +255,4 @@ def test_ranking_scores_are_those_of_scikit_learn(tmp_path):
 def test_docs_name_the_trusted_types():
     page = (REPOSITORY / "docs" / "training.md").read_text(encoding="utf-8")
     given = page.split("trusted=[", 1)[1].split("]", 1)[0]
-    assert sorted(part.strip().strip('"') for part in given.split(",")) == sorted(TRUSTED)
+    assert sorted(re.findall(r'"([^"]+)"', given)) == sorted(TRUSTED)
