@@ -132,7 +132,8 @@ def _found(result: Any, columns: list[str]) -> str:
         return f" (could not be evaluated: {_printable(result.error)})"
     if result.unexpected is not None:
         examples = f": {', '.join(_printable(e) for e in result.examples)}" if result.examples else ""
-        return f" ({result.unexpected} of {result.checked_rows} rows{examples})"
+        found = f"{result.unexpected} of {result.checked_rows} rows" if result.checked_rows is not None else f"{result.unexpected} value(s)"
+        return f" ({found}{examples})"
     if result.type == "expect_column_to_exist":
         wanted = result.arguments.get("column")
         near = [c for c in columns if c.strip().casefold() == str(wanted).strip().casefold()]

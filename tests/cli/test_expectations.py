@@ -148,6 +148,13 @@ def test_any_suite_is_tried_on_the_types_that_are_proposed(socle, tmp_path: Path
     assert "the file has no column 'nom'" in done.out and "b.csv: 1 row(s), 3 checks passed, 1 failed (refused)" in done.out
 
 
+def test_values_that_a_whole_column_should_not_have_are_no_rows(socle, tmp_path: Path) -> None:
+    asked = {"type": "expect_column_distinct_values_to_be_in_set", "kwargs": {"column": "note", "value_set": [1]}}
+    (tmp_path / "suite.json").write_text(json.dumps({"expectations": [asked]}))
+    done = socle("expectations", "test", str(tmp_path / "suite.json"), data(tmp_path, "a.csv", "note\n1\n2\n2\n3\n"))
+    assert done.code == 1 and "(2 value(s): 2, 3)" in done.out
+
+
 def test_a_file_is_read_as_a_datasets(socle, root: Path, tmp_path: Path) -> None:
     write_project(root, text=PROJECT.replace("theme: string}", "theme: {type: string, source: Thème}}"))
     (tmp_path / "suite.json").write_text(
