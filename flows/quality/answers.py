@@ -188,6 +188,7 @@ def _explained(errors: list[Any], implementation: Any, arguments: dict[str, Any]
     known = [
         f for f in implementation.__fields__ if f not in ("id", "meta", "notes", "description", "rendered_content", "batch_id", "windows")
     ]
+    failed = {str(error["loc"][0]) for error in errors} & set(known)
     for error in errors:
         name = str(error["loc"][0])
         if error["type"] == "value_error.extra":
@@ -197,7 +198,8 @@ def _explained(errors: list[Any], implementation: Any, arguments: dict[str, Any]
         elif error["type"] == "value_error.missing" and len(error["loc"]) == 1:
             found.append(Answer(name, f"the parameter {name!r} is missing"))
         elif name == "__root__":
-            found.append(Answer("", str(error["msg"])))
+            if not failed:  # it was asked about the others without the values that are wrong
+                found.append(Answer("", str(error["msg"])))
         elif name == "row_condition":
             continue  # checking.py says what is wrong with it
         else:

@@ -140,6 +140,12 @@ def test_what_is_right(tmp_path, state, entry):
     assert check(tmp_path, state, GOOD, entry) == []
 
 
+@pytest.mark.parametrize("bounds", [{"min_value": "2024-13-01"}, {"max_value": "x"}])
+def test_a_wrong_bound_is_not_a_missing_one_as_well(tmp_path, state, bounds):
+    [found] = check(tmp_path, state, one(BETWEEN, column="id", **bounds))
+    assert "is wrong" in found.message
+
+
 def test_the_line_is_that_of_the_parameter(tmp_path, state):
     file = tmp_path / "suite.json"
     entries = [
