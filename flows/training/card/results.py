@@ -129,15 +129,18 @@ def _promise(promise: dict[str, Any], w: Words) -> str:
         return w(
             f"Au seuil {at}, choisi sur la validation, aucune ligne du test ne reçoit de réponse.", f"At {at}, no test row gets an answer."
         )
-    found, kept = (
-        f"{w.percent(right['value'])} ({w.percent(right['low'])} – {w.percent(right['high'])})",
-        right["value"] >= promise["at_least"],
-    )
+    found = f"{w.percent(right['value'])} ({w.percent(right['low'])} – {w.percent(right['high'])})"
+    if right["value"] >= promise["at_least"]:
+        verdict = w("Promesse tenue.", "The promise is kept there.")
+    elif right["high"] >= promise["at_least"]:
+        verdict = w("C'est moins que promis, mais pas au-delà du hasard.", "That is less than promised, but not beyond chance.")
+    else:
+        verdict = w("Promesse non tenue.", "The promise is not kept there.")
     return w(
         f"Pour {wanted} de réponses justes, ne garder que celles dont la probabilité atteint {at} (choisi sur la validation) : sur le "
-        f"test, {answered} des lignes reçoivent une réponse, dont {found} justes. Promesse {'tenue' if kept else 'rompue'}.",
+        f"test, {answered} des lignes reçoivent une réponse, dont {found} justes. {verdict}",
         f"For {wanted} of right answers, keep those whose probability reaches {at} (chosen on the validation side): on the test side "
-        f"{answered} of the rows get an answer, of which {found} are right. The promise is {'kept' if kept else 'not kept'} there.",
+        f"{answered} of the rows get an answer, of which {found} are right. {verdict}",
     )
 
 
