@@ -158,11 +158,10 @@ class TextClassificationTask(TransformerTask):
         """A temperature, so that a probability says how often the model is right; for several labels, each label's threshold, too."""
         classes: Classes = predictor.classes
         rows = examples.read("validation")
-        truth, answers = self._truth(rows, len(classes.labels)), self.predict(predictor, rows)
-        classes.temperature = calibration.fit_temperature(truth, answers.probabilities if self.several else answers)
+        truth, scores = self._truth(rows, len(classes.labels)), predictor.scores(rows["text"].to_list())
+        classes.temperature = calibration.fit_temperature(truth, classes.probabilities(scores))
         if self.several:
-            fitted = classes.probabilities(predictor.scores(rows["text"].to_list()))
-            classes.thresholds = [float(t) for t in multilabel.choose_thresholds(truth, fitted)]
+            classes.thresholds = [float(t) for t in multilabel.choose_thresholds(truth, classes.probabilities(scores))]
         return {"temperature": classes.temperature} | ({"thresholds": classes.thresholds} if self.several else {})
 
     def _truth(self, examples: pl.DataFrame, labels: int) -> np.ndarray:
