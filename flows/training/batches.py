@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,18 @@ import torch
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 SEEDS = 2**32
+
+
+@contextmanager
+def kept_chance() -> Iterator[None]:
+    """Random states afterwards are those of before: what is done in between does not change the steps that follow."""
+    before = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])
 
 
 class ByLength(torch.utils.data.Sampler[int]):
@@ -76,13 +89,8 @@ class Seeded:
     def __call__(self, rows: list[dict[str, Any]]) -> Any:
         first = np.asarray(rows[0]["input_ids"], dtype=np.int64).tobytes() if "input_ids" in rows[0] else repr(rows[0]).encode()
         seed = zlib.crc32(first, (self.order.seed * 1_000_003 + self.order.epoch) % SEEDS)
-        before = random.getstate(), np.random.get_state()
-        with torch.random.fork_rng(devices=[]):
+        with kept_chance():
             torch.manual_seed(seed)
             random.seed(seed)
             np.random.seed(seed)
-            try:
-                return self.collator(rows)
-            finally:
-                random.setstate(before[0])
-                np.random.set_state(before[1])
+            return self.collator(rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import shutil
 import signal
 import threading
@@ -14,14 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 
 from flows.errors import StorageError
-from flows.training.batches import ByLength
+from flows.training.batches import ByLength, kept_chance
 from flows.training.loop import Course, save_weights
 from flows.training.tasks.base import Job
 
@@ -32,16 +29,6 @@ CURVES = ("loss", "learning_rate", "grad_norm", "validation")
 def agreed(value: Any) -> Any:
     """What the first process says, on all of them: each of them deciding for itself, one could go on alone and wait for ever."""
     return broadcast_object_list([value])[0] if PartialState().num_processes > 1 else value
-
-
-@contextmanager
-def kept_chance() -> Iterator[None]:
-    """Random states afterwards are those of before: what is evaluated in between does not change the steps that follow."""
-    before = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        yield
-    random.setstate(before[0])
-    np.random.set_state(before[1])
 
 
 class Watch(TrainerCallback):
