@@ -6,6 +6,7 @@ What each checks is a pure function of codes*.py, which has its source; here are
 from __future__ import annotations
 
 from datetime import date
+from functools import wraps
 from typing import Any, ClassVar, Literal
 
 import polars as pl
@@ -14,8 +15,7 @@ from great_expectations.expectations.expectation import ColumnMapExpectation, Co
 
 from flows.errors import ConfigurationError
 from flows.quality.french import codes, codes_contact, codes_date, codes_iban, codes_listed
-from flows.quality.french.arguments import Check, arguments_of
-from flows.quality.gx_polars.custom import column_condition, pair_condition
+from flows.quality.map_expectations import Check, IgnoredPairs, register
 
 Nomenclature = Literal["rev2", "2025"]
 
@@ -176,8 +176,7 @@ class ExpectColumnPairValuesToBePostalCodeAndCommune(ColumnPairMapExpectation):
 
     former: bool = True
     cedex: bool = False
-    ignore_row_if: Literal["both_values_are_missing", "either_value_is_missing", "neither"] = "either_value_is_missing"
-    domain_keys: ClassVar[Any] = (*ColumnPairMapExpectation.domain_keys, "ignore_row_if")
+    ignore_row_if: IgnoredPairs = "either_value_is_missing"
     map_metric: ClassVar[str] = "column_pair_values.postal_code_and_commune"
     sentence: ClassVar[str] = "Le code postal de {la column_A} doit être l'un de ceux de la commune de {la column_B}"
 
@@ -205,11 +204,11 @@ CHECKS: dict[Any, Check] = {
 
 def _register() -> None:
     for expectation, check in CHECKS.items():
-        condition = pair_condition if issubclass(expectation, ColumnPairMapExpectation) else column_condition
-        condition(expectation.map_metric, _on_texts(check), arguments_of(expectation, check), accepts=_must_be_text)
+        register(expectation, _on_texts(check), accepts=_must_be_text)
 
 
 def _on_texts(check: Check) -> Check:
+    @wraps(check)
     def meets(*columns: pl.Expr, **given: Any) -> pl.Expr:
         return check(*(column.cast(pl.String) for column in columns), **given)
 

@@ -11,12 +11,9 @@ from great_expectations.compatibility import pydantic
 from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation
 
 from flows.quality.french import leakage, names, near_duplicates, places, texts
-from flows.quality.french.arguments import Check, arguments_of
-from flows.quality.gx_polars.custom import column_condition, columns_condition, pair_condition
+from flows.quality.map_expectations import Check, IgnoredPairs, IgnoredRows, register
 
 Zone: Any = Literal[tuple(places.ZONES)]
-IgnoredPairs = Literal["both_values_are_missing", "either_value_is_missing", "neither"]
-IgnoredRows = Literal["all_values_are_missing", "any_value_is_missing", "never"]
 
 
 class ExpectColumnValuesToBeInFrench(ColumnMapExpectation):
@@ -113,14 +110,12 @@ class ExpectMulticolumnValuesToNotBeLeaked(MulticolumnMapExpectation):
     sentence: ClassVar[str] = "Un texte ne doit pas se trouver, mot pour mot ou presque, dans deux parts du découpage ({les column_list})"
 
 
-COLUMNS: dict[Any, Check] = {
+CHECKS: dict[Any, Check] = {
     ExpectColumnValuesToBeInFrench: texts.is_french,
     ExpectColumnValuesToBeFreeOfMojibake: texts.is_free_of_mojibake,
     ExpectColumnValuesToBeFreeOfHtml: texts.is_free_of_html,
     ExpectColumnValuesToNotBePlaceholders: names.is_not_placeholder,
     ExpectColumnValuesToBePointsInFrance: places.is_point_in_france,
-}
-PAIRS: dict[Any, Check] = {
     ExpectColumnPairValuesToBeInFrance: places.is_in_france,
     ExpectColumnPairValuesToBeLambert93: places.is_lambert93,
     ExpectColumnPairValuesToNotBeSwapped: places.is_not_swapped,
@@ -128,14 +123,10 @@ PAIRS: dict[Any, Check] = {
 
 
 def _register() -> None:
-    for expectation, check in COLUMNS.items():
-        column_condition(expectation.map_metric, check, arguments_of(expectation, check))
-    for expectation, check in PAIRS.items():
-        pair_condition(expectation.map_metric, check, arguments_of(expectation, check))
-    near, leaked = ExpectColumnValuesToNotBeNearDuplicates, ExpectMulticolumnValuesToNotBeLeaked
-    apart, kept = near_duplicates.is_not_near_duplicate, leakage.is_not_leaked
-    column_condition(near.map_metric, apart, arguments_of(near, apart), across_rows=True)
-    columns_condition(leaked.map_metric, kept, arguments_of(leaked, kept), across_rows=True)
+    for expectation, check in CHECKS.items():
+        register(expectation, check)
+    register(ExpectColumnValuesToNotBeNearDuplicates, near_duplicates.is_not_near_duplicate, across_rows=True)
+    register(ExpectMulticolumnValuesToNotBeLeaked, leakage.is_not_leaked, across_rows=True)
 
 
 _register()

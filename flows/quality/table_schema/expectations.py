@@ -18,7 +18,7 @@ from great_expectations.expectations.expectation import (
 )
 
 from flows.errors import ConfigurationError
-from flows.quality.gx_polars.custom import column_condition, columns_condition, pair_condition
+from flows.quality.map_expectations import IgnoredPairs, IgnoredRows, register
 from flows.quality.table_schema.constraints import bound, compare, meets
 from flows.quality.table_schema.descriptor import BOUNDS, CONSTRAINTS, Field, field_of
 from flows.quality.table_schema.reading import read
@@ -61,12 +61,6 @@ def field_in(content: dict[str, Any]) -> Field:
     return field_of({"name": "-", **content})
 
 
-column_condition("column_values.of_table_schema_type", of_type, ("field",))
-column_condition("column_values.meeting_table_schema_constraint", meeting, ("field", "constraint", "limit"))
-pair_condition("column_pair_values.comparing_as_table_schema", comparing, ("field_A", "field_B", "operator"))
-columns_condition("multicolumn_values.referring_to_rows", referring_to, ("referring", "referred"), across_rows=True)
-
-
 class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
     """Expect values to be of a type of Table Schema, written as the field says.
 
@@ -76,7 +70,6 @@ class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
     field: dict[str, Any]
     map_metric = "column_values.of_table_schema_type"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent être du type que le schéma déclare"
-    success_keys = ("field", "mostly")
 
     @pydantic.validator("field")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +84,6 @@ class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
     limit: Any
     map_metric = "column_values.meeting_table_schema_constraint"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent respecter la contrainte « {constraint} » du schéma"
-    success_keys = ("field", "constraint", "limit", "mostly")
 
     @pydantic.validator("field")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -121,11 +113,9 @@ class ExpectColumnPairValuesToCompareAsTableSchema(ColumnPairMapExpectation):
     field_A: dict[str, Any]
     field_B: dict[str, Any]
     operator: Literal["<", "<=", "==", ">=", ">"]
-    ignore_row_if: Literal["both_values_are_missing", "either_value_is_missing", "neither"] = "either_value_is_missing"
-    domain_keys: ClassVar[Any] = (*ColumnPairMapExpectation.domain_keys, "ignore_row_if")
+    ignore_row_if: IgnoredPairs = "either_value_is_missing"
     map_metric = "column_pair_values.comparing_as_table_schema"
     sentence: ClassVar[str] = "Les valeurs de {la column_A} et de {la column_B} doivent se comparer comme le schéma le dit"
-    success_keys = ("field_A", "field_B", "operator", "mostly")
 
     @pydantic.validator("field_A", "field_B")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -138,11 +128,9 @@ class ExpectMulticolumnValuesToReferToRows(MulticolumnMapExpectation):
 
     referring: list[str]
     referred: list[str]
-    ignore_row_if: Literal["all_values_are_missing", "any_value_is_missing", "never"] = "never"
-    domain_keys: ClassVar[Any] = (*MulticolumnMapExpectation.domain_keys, "ignore_row_if")
+    ignore_row_if: IgnoredRows = "never"
     map_metric = "multicolumn_values.referring_to_rows"
     sentence: ClassVar[str] = "Les valeurs de {les referring} doivent se trouver, dans une ligne, parmi celles de {les referred}"
-    success_keys = ("referring", "referred", "mostly")
 
     @pydantic.validator("referred")
     def _are_as_many(cls, value: list[str], values: dict[str, Any]) -> list[str]:
@@ -150,6 +138,12 @@ class ExpectMulticolumnValuesToReferToRows(MulticolumnMapExpectation):
         if len(value) != len(referring) or not {*value, *referring} <= {*named}:
             raise ValueError("has as many columns as referring, all of them of column_list")
         return value
+
+
+register(ExpectColumnValuesToBeOfTableSchemaType, of_type)
+register(ExpectColumnValuesToMeetTableSchemaConstraint, meeting)
+register(ExpectColumnPairValuesToCompareAsTableSchema, comparing)
+register(ExpectMulticolumnValuesToReferToRows, referring_to, across_rows=True)
 
 
 class _ColumnsExpectation(BatchExpectation):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import polars as pl
 from great_expectations.compatibility import pydantic
@@ -15,7 +15,7 @@ from great_expectations.expectations.expectation import ColumnMapExpectation, Mu
 
 from flows.quality.french.codes_contact import phone
 from flows.quality.french.places import is_point_in_france
-from flows.quality.gx_polars.custom import column_condition, columns_condition
+from flows.quality.map_expectations import IgnoredRows, register
 from flows.quality.table_schema.expectations import described, field_in
 from flows.quality.table_schema.reading import by_distinct, read
 
@@ -80,13 +80,6 @@ def _number(values: pl.Expr, content: dict[str, Any]) -> pl.Expr:
     return values.map_batches(lambda s: read(s, column).cast(pl.Float64, strict=False), return_dtype=pl.Float64, is_elementwise=True)
 
 
-column_condition("column_values.phone_number", phone_number)
-column_condition("column_values.opening_hours", opening_hours)
-column_condition("column_values.year_interval", year_interval, ("alone",))
-column_condition("column_values.geopoint_in_france", geopoint_in_france, ("field",))
-columns_condition("multicolumn_values.summing_as_table_schema", summing, ("fields",))
-
-
 class ExpectColumnValuesToBePhoneNumber(ColumnMapExpectation):
     """Expect phone numbers of France, short ones too, or of another country with its code."""
 
@@ -107,7 +100,6 @@ class ExpectColumnValuesToBeYearInterval(ColumnMapExpectation):
     alone: bool = False
     map_metric: ClassVar[str] = "column_values.year_interval"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent être deux années qui se suivent dans l'ordre, comme 2020/2021"
-    success_keys = ("alone", "mostly")
 
 
 class ExpectColumnValuesToBeGeopointInFrance(ColumnMapExpectation):
@@ -116,7 +108,6 @@ class ExpectColumnValuesToBeGeopointInFrance(ColumnMapExpectation):
     field: dict[str, Any]
     map_metric: ClassVar[str] = "column_values.geopoint_in_france"
     sentence: ClassVar[str] = "Les points de {la column} doivent se trouver en France"
-    success_keys = ("field", "mostly")
 
     @pydantic.validator("field")
     def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -127,11 +118,9 @@ class ExpectMulticolumnValuesToSumAsTableSchema(MulticolumnMapExpectation):
     """Expect the first column of `column_list` to be the sum of the others. `fields`: how each is written, in the same order."""
 
     fields: list[dict[str, Any]]
-    ignore_row_if: Literal["all_values_are_missing", "any_value_is_missing", "never"] = "any_value_is_missing"
+    ignore_row_if: IgnoredRows = "any_value_is_missing"
     map_metric: ClassVar[str] = "multicolumn_values.summing_as_table_schema"
     sentence: ClassVar[str] = "La première des colonnes ({les column_list}) doit être la somme des autres"
-    domain_keys: ClassVar[Any] = (*MulticolumnMapExpectation.domain_keys, "ignore_row_if")
-    success_keys = ("fields", "mostly")
 
     @pydantic.validator("fields")
     def _are_fields(cls, value: list[dict[str, Any]], values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -139,3 +128,10 @@ class ExpectMulticolumnValuesToSumAsTableSchema(MulticolumnMapExpectation):
         if columns and len(columns) != len(value):
             raise ValueError(f"{len(value)} descriptor(s) for {len(columns)} column(s) of column_list")
         return [described(each) for each in value]
+
+
+register(ExpectColumnValuesToBePhoneNumber, phone_number)
+register(ExpectColumnValuesToBeOpeningHours, opening_hours)
+register(ExpectColumnValuesToBeYearInterval, year_interval)
+register(ExpectColumnValuesToBeGeopointInFrance, geopoint_in_france)
+register(ExpectMulticolumnValuesToSumAsTableSchema, summing)

@@ -86,9 +86,9 @@ def expectation(kind: str) -> Any:
 
 
 def test_every_expectation_has_a_case_and_is_known_to_validate() -> None:
-    from flows.quality.french.text_expectations import COLUMNS, PAIRS
+    from flows.quality.french.text_expectations import CHECKS
 
-    ours = {e.expectation_type for e in [*COLUMNS, *PAIRS]} | ACROSS
+    ours = {e.expectation_type for e in CHECKS} | ACROSS
     assert {kind for kind, _, _ in CASES} == ours
     assert ours <= expectation_types()
 
@@ -101,10 +101,9 @@ def test_what_looks_at_several_rows_is_asked_of_the_table_as_it_would_be() -> No
 
 
 def test_arguments_are_those_of_the_check() -> None:
-    from flows.quality.french.text_expectations import COLUMNS, PAIRS
+    from flows.quality.french.text_expectations import CHECKS
 
-    checks = COLUMNS | PAIRS
-    checks |= {
+    checks = CHECKS | {
         expectation(k): c for k, c in zip(sorted(ACROSS), (near_duplicates.is_not_near_duplicate, leakage.is_not_leaked), strict=True)
     }
     for kind, check in checks.items():
