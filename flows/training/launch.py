@@ -73,7 +73,7 @@ def accelerate_config(execution: Execution, precision: str = "bf16") -> dict[str
 def train(task: Task, job: Job, processes: int) -> Trained:
     """Train in so many processes of this machine; the predictor that they saved is loaded here.
 
-    Raises: what the first process raised; SystemFailure if one of them died.
+    Raises: what the first process raised, or what `job` does on being told; SystemFailure if one of them died.
     """
     told = job.work / "job.json"
     told.write_text(json.dumps(_described(task, job)), encoding="utf-8")
@@ -82,10 +82,14 @@ def train(task: Task, job: Job, processes: int) -> Trained:
     errors = (job.work / "errors.txt").open("w+", encoding="utf-8", errors="replace")
     with errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace") as running:
         assert running.stdout is not None
-        for line in running.stdout:
-            if line.startswith(EVENT):
-                _pass_on(job, json.loads(line[1:]), result)
-        code = running.wait()
+        try:
+            for line in running.stdout:
+                if line.startswith(EVENT):
+                    _pass_on(job, json.loads(line[1:]), result)
+            code = running.wait()
+        except BaseException:  # a pruned trial, for instance
+            running.terminate()  # torchrun ends its processes, which a kill would leave behind
+            raise
         errors.seek(0)
         last = errors.read()[-400:]
     if "error" in result:

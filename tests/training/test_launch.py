@@ -103,6 +103,20 @@ def test_both_stop_when_a_budget_is_spent(examples, job_of, model, budget):
     assert facts["stopped"] == next(iter(budget)) and 0 < facts["steps"] < 500 and len(notices) == 1
 
 
+@pytest.mark.services
+def test_none_of_them_is_left_when_the_job_ends_the_training(examples, job_of, model):
+    """As a search does with a trial that is worse than the others."""
+    import psutil
+
+    def ended(step, values):
+        raise InterruptedError
+
+    job = job_of(examples(), epochs=500, job={"processes": 2, "log": ended})
+    with pytest.raises(InterruptedError):
+        trainer.train(task_of(model()), job)
+    assert not [p.pid for p in psutil.process_iter(["cmdline"]) if str(job.work / "job.json") in (p.info["cmdline"] or [])]
+
+
 def test_the_command_prints_what_launchers_are_told(root, edit):
     import json
 
