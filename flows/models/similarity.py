@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from flows.errors import ConfigurationError
 from flows.models import DESCRIPTION
-from flows.models.tfidf import VOCABULARY, WEIGHTS, make_vectorizer
+from flows.models.tfidf import load_vectorizer, save_vectorizer
 
 BATCH = 32  # texts
 
@@ -28,18 +28,12 @@ class TfidfEmbedder:
         return self.vectorizer.transform(texts)
 
     def save(self, folder: Path) -> None:
-        save_file({"idf": np.ascontiguousarray(self.vectorizer.idf_, dtype=np.float32)}, folder / WEIGHTS)
-        terms = [term for term, _ in sorted(self.vectorizer.vocabulary_.items(), key=lambda item: item[1])]
-        (folder / VOCABULARY).write_text(json.dumps(terms, ensure_ascii=False), encoding="utf-8")
-        description = {"kind": "sentence-tfidf", "labels": [], "ngram_max": self.vectorizer.ngram_range[1]}
+        description = {"kind": "sentence-tfidf", "labels": [], **save_vectorizer(self.vectorizer, folder)}
         (folder / DESCRIPTION).write_text(json.dumps(description, indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> TfidfEmbedder:
-        terms = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
-        vectorizer = make_vectorizer(description["ngram_max"], vocabulary={t: i for i, t in enumerate(terms)})
-        vectorizer.idf_ = load_file(folder / WEIGHTS)["idf"]
-        return cls(vectorizer)
+        return cls(load_vectorizer(folder, description)[0])
 
 
 class SentenceEmbedder:
@@ -68,8 +62,6 @@ def sentence_transformer(folder: Path, arguments: dict[str, Any], max_length: in
 
     `arguments`: of from_pretrained. Raises: ConfigurationError if sentence-transformers is not installed.
     """
-    from flows.errors import ConfigurationError
-
     try:
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
