@@ -202,7 +202,7 @@ def _time(model: Any, step: Any, batches: list[list[int]], planned: int, trainin
                 break
     known = meter.works and meter.seconds >= POWER_S and meter.kwh() > 0
     kw = meter.kwh() / (meter.seconds / 3600) if known else None
-    return _Timed(sum(spent) / len(spent), len(spent), rows, kw, meter.co2_kg() / meter.kwh() if known else 0.0)
+    return _Timed(sum(spent) / len(spent), len(spent), rows, kw, meter.kg_per_kwh() if known else 0.0)
 
 
 def _with_energy(seconds: float, steps: int, memory_bytes: int, disk_bytes: int, job: Job, timed: _Timed) -> Estimate:
