@@ -123,11 +123,6 @@ class Row:
     series: list[tuple[Point, Answer]]
 
     @property
-    def took_out(self) -> bool:
-        """That the rows which are left meet it is no news."""
-        return bool(self.result.refused) and self.result.success
-
-    @property
     def to_look_at(self) -> bool:
         return not self.result.success or bool(self.result.refused)
 
@@ -150,7 +145,7 @@ class Row:
     @property
     def phrase(self) -> str:
         answers = [answer for _, answer in self.series]
-        return trends.moved(answers) if self.took_out else trends.phrase(answers, self.result.type)
+        return trends.moved(answers) if self.result.took_out else trends.phrase(answers, self.result.type)
 
 
 def rows(report: CheckReport, trend: Trend) -> list[Row]:

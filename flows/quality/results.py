@@ -61,6 +61,11 @@ class CheckResult:
         return self.refused_of or (self.checked_rows or 0) + self.refused or None
 
     @property
+    def took_out(self) -> bool:
+        """Rows, and those that are left meet it, which is no news."""
+        return bool(self.refused) and self.success
+
+    @property
     def text(self) -> str:
         return self.description or self.rule
 

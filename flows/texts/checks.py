@@ -39,13 +39,12 @@ def _gravity(result: CheckResult) -> tuple[bool, bool, int]:
 
 
 def _failure(result: CheckResult, answers: list[trends.Answer], as_text: Callable[[str], str]) -> str:
-    state = "Lignes écartées" if result.refused and result.success else STATES[result.severity]
+    state = "Lignes écartées" if result.took_out else STATES[result.severity]
     line = f"**{state}** – {as_text(sentence(result).rstrip('.'))}"
     if result.error:
         return f"{line} : n'a pas pu être évalué ({as_text(result.error)})."
     line += f" : {_how_many(result, as_text)}"
-    took_out = result.refused and result.success  # that the rest meets it is no news
-    if before := trends.moved(answers) if took_out else trends.phrase(answers, result.type):
+    if before := trends.moved(answers) if result.took_out else trends.phrase(answers, result.type):
         line += f" ; {before}"
     if result.type in PREVIOUS:
         return f"{line}."
