@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
+NEVER = -1e9  # score of a label that training never saw
+
 
 @dataclass
 class Classes:

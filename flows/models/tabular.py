@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from flows.errors import ConfigurationError, Refused, StorageError
 from flows.models import DESCRIPTION
-from flows.models.classes import Classes
+from flows.models.classes import NEVER, Classes
 
 FILE = "model.skops"
 TRUSTED = [
@@ -33,7 +33,6 @@ TRUSTED = [
 BATCH = 50_000  # rows whose features are in memory at once
 SMALL = 10_000  # rows up to which threads cost more, waiting for each other tree after tree, than they bring
 SMALLEST = 1e-15  # probability
-NEVER = -1e9  # score of a label that training never saw
 DATES = ("date", "datetime")
 
 

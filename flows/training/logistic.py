@@ -10,8 +10,9 @@ import polars as pl
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from flows.models.classes import NEVER
+
 ITERATIONS = 200
-NEVER = -1e9  # score of a label that training never saw
 
 
 def fit(features: Any, truth: pl.Series, labels: int, c: float, several: bool = False) -> tuple[np.ndarray, np.ndarray]:
