@@ -102,11 +102,9 @@ def _write(file: Path, answers: dict[str, list[Answer]]) -> None:
 def _ask(kind: str, arguments: dict[str, Any]) -> list[Answer]:
     if kind in PREVIOUS:  # no class of Great Expectations
         return [Answer(_named(text, arguments), text) for text in problems(kind, arguments)]
-    from flows.quality import table_schema
     from flows.quality.expectations import _implementation, _import, _quiet
 
     _import()
-    table_schema.register()
     from great_expectations.compatibility import pydantic
 
     regexes = list(_regexes(arguments))
