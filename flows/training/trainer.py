@@ -6,6 +6,7 @@ budget is spent, or whose loss is no number any more, ends with the best weights
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,8 @@ def train(task: TransformerTask, job: Job) -> Trained:
     def evaluate() -> float:
         rows = job.examples.read("validation")
         answers = task.predict(task.predictor(job, model, tokenizer), rows)
-        return float(task.evaluate(answers, rows, job.examples.labels)[task.model.metric]["value"])
+        value = task.evaluate(answers, rows, job.examples.labels)[task.model.metric]["value"]
+        return math.nan if value is None else float(value)  # the metric may not exist for these answers: no better than before
 
     watch = Watch(job, order, course, best, evaluate, task.model.higher_is_better)
     columns, collator = tokens.remove_columns([LENGTH, ORDER]), Seeded(task.collator(job, tokenizer), order)

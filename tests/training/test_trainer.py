@@ -210,6 +210,16 @@ def test_a_metric_that_is_better_when_it_is_lower(train, monkeypatch):
     assert facts["best_validation"] == 0.3 and facts["stopped"] is None
 
 
+def test_a_score_that_does_not_exist_is_no_progress(train, curve, monkeypatch):
+    """As the F1 of entities where there is none on the validation side and none is answered."""
+    from flows.training.tasks.text_classification import TextClassificationTask
+
+    scores, (_, job) = iter([None, 0.3, None, None]), curve
+    monkeypatch.setattr(TextClassificationTask, "evaluate", lambda self, *a: {"macro_f1": {"value": next(scores)}})
+    facts = train(epochs=9, patience=2, job=job).facts
+    assert (facts["best_validation"], facts["stopped"]) == (0.3, "patience")
+
+
 def test_a_budget_of_time_stops_at_a_step(train):
     notices = []
     facts = train(epochs=50, job={"budget": Budget(max_minutes=0.005), "notice": notices.append}).facts
