@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -69,20 +70,16 @@ def validate(
 def _rounds(configurations: list[Any]) -> list[dict[int, Any]]:
     """Those that can be evaluated together, by number. Great Expectations takes different quantiles of the same column for the same metric,
     and would give one's values to the other."""
-    rounds: list[dict[int, Any]] = [{}]
+    rounds, before = list[dict[int, Any]]([{}]), Counter[str]()
     for number, configuration in enumerate(configurations):
-        if configuration.type != QUANTILES:
-            rounds[0][number] = configuration
-            continue
-        domain = {k: repr(v) for k, v in configuration.kwargs.items() if k in DOMAIN}
-        for together in rounds:
-            if not any(
-                c.type == QUANTILES and {k: repr(v) for k, v in c.kwargs.items() if k in DOMAIN} == domain for c in together.values()
-            ):
-                together[number] = configuration
-                break
-        else:
-            rounds.append({number: configuration})
+        place = 0
+        if configuration.type == QUANTILES:
+            domain = repr(sorted((k, repr(v)) for k, v in configuration.kwargs.items() if k in DOMAIN))
+            place = before[domain]
+            before[domain] += 1
+        if place == len(rounds):
+            rounds.append({})
+        rounds[place][number] = configuration
     return rounds
 
 
