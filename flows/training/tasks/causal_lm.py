@@ -31,7 +31,7 @@ class CausalLmTask(LanguageTask):
     """Examples: `messages`, the JSON of a list of {role, content} that ends with what the assistant says."""
 
     model: CausalLanguageModel
-    ACCURACY, COLUMN = "token_accuracy", "messages"
+    ACCURACY = "token_accuracy"
     REASONS: ClassVar[dict[str, str]] = {
         "without_text": "sans question ou sans réponse",
         "not_a_conversation": "dont la conversation n'est pas une liste de messages qui finit par une réponse",

@@ -23,8 +23,6 @@ class LanguageTask(TransformerTask):
 
     ACCURACY: str
     """Name of the share of tokens that are predicted right."""
-    COLUMN: str
-    """Of the examples: what is predicted."""
 
     def check(self, examples: Examples) -> None:
         if not examples.rows["train"]:

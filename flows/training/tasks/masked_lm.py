@@ -22,7 +22,7 @@ class MaskedLmTask(LanguageTask):
     """Examples: `text`. A text longer than max_length makes several sequences."""
 
     model: MaskedLanguageModel
-    ACCURACY, COLUMN = "masked_accuracy", "text"
+    ACCURACY = "masked_accuracy"
     REASONS: ClassVar[dict[str, str]] = {"without_text": "sans texte"}
 
     def examples(self, rows: pl.DataFrame) -> pl.DataFrame:
