@@ -98,20 +98,17 @@ print([dict(zip(labels, row)) for row in probabilities.tolist()])
 EXAMPLES = {"number": "12.5", "boolean": "True", "date": "date(2024, 5, 6)", "datetime": "datetime(2024, 5, 6, 10, 30)"}
 PIPELINES = {
     "token-transformer": (
-        "token-classification",
         'find = pipeline("token-classification", model=".", aggregation_strategy="average")  # the folder that this card lies in\n'
-        'for entity in find("question sur un congé"):\n    print(entity["start"], entity["end"], entity["entity_group"])\n',
+        'for entity in find("question sur un congé"):\n    print(entity["start"], entity["end"], entity["entity_group"])\n'
     ),
     "masked-lm": (
-        "fill-mask",
         'fill = pipeline("fill-mask", model=".")  # the folder that this card lies in\n'
-        'for word in fill(f"question sur {fill.tokenizer.mask_token}"):\n    print(word["token_str"], word["score"])\n',
+        'for word in fill(f"question sur {fill.tokenizer.mask_token}"):\n    print(word["token_str"], word["score"])\n'
     ),
     "causal-lm": (
-        "text-generation",
         'answer = pipeline("text-generation", model=".")  # the folder that this card lies in\n'
         'said = answer([{"role": "user", "content": "question sur un congé"}], max_new_tokens=50, do_sample=False)\n'
-        'print(said[0]["generated_text"][-1]["content"])\n',
+        'print(said[0]["generated_text"][-1]["content"])\n'
     ),
 }
 
@@ -120,7 +117,7 @@ def snippet(about: dict[str, Any]) -> str:
     """Python that loads the version and answers. `about`: its socle.json. Empty for a kind that has none here."""
     kind = about["kind"]
     if kind in PIPELINES:
-        return "from transformers import pipeline\n\n" + PIPELINES[kind][1]
+        return "from transformers import pipeline\n\n" + PIPELINES[kind]
     if kind == "dictionary":
         return READ.format(imports="import re\nfrom hashlib import blake2b\n") + DICTIONARY
     if kind in ("linear", "boosting"):
