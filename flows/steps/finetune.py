@@ -176,7 +176,8 @@ def train_candidate(
     notice: Callable[[str], None] = lambda text: None,
     log: Callable[[int, dict[str, float]], None] = lambda step, values: None,
 ) -> tuple[Trained, float]:
-    """(what was trained, seconds). `folder`: new, for the model's files. `checkpoints`: None: it begins at the beginning."""
+    """(what was trained, seconds: those of killed runs count, up to the checkpoint that was gone on from). `folder`: new, for the
+    model's files. `checkpoints`: None: it begins at the beginning."""
     from flows.training.energy import Meter
     from flows.training.resources import Peak
 
@@ -189,7 +190,7 @@ def train_candidate(
         elif job.budget.max_kwh is not None:
             notice("L'énergie ne peut pas être mesurée sur cette machine : le budget en kWh ne compte pas.")
         trained = search.train(task, job) if settings is task.model.searched else task.trainer(settings)(job)
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - start + trained.facts.get("seconds_before", 0.0)
     trained.facts["took"] = taken(seconds, peak.bytes) | _energy(meter, trained)
     return trained, seconds
 

@@ -145,6 +145,7 @@ def _facts(watch: Watch, order: ByLength, steps: int) -> dict[str, Any]:
         "processes": course.processes,
         "tokens": order.tokens(0, steps),
         "seconds": round(course.seconds, 2),
+        "seconds_before": round(watch.spent[0], 2),
         "kwh_before": watch.spent[1],
         "seconds_a_step": round(course.seconds / max(steps, 1), 4),
     }

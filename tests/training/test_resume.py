@@ -91,6 +91,7 @@ def test_killed_at_a_step_and_while_it_writes_a_checkpoint(trainings):
     same(trainings, "one")
     facts = trainings.done()["facts"]
     assert facts["resumed_from"] == 7 and facts["steps"] == STEPS and not facts["damaged_checkpoints"]
+    assert 0 < facts["seconds_before"] < facts["seconds"] and trainings.done("whole")["facts"]["seconds_before"] == 0
     assert facts["best_step"] == trainings.done("whole")["facts"]["best_step"]
 
 

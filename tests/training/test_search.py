@@ -260,6 +260,7 @@ def test_a_trial_that_was_killed_goes_on_from_its_checkpoint(examples, job_of, m
         searched("killed", killed, checkpoints=checkpoints)
     resumed = searched("resumed", checkpoints=checkpoints).facts["search"]
     assert len(facts) == 2 and facts[0]["resumed_from"] is None and facts[1]["resumed_from"] == 4
+    assert 0 < facts[1]["seconds_before"] < resumed["trials"][1]["seconds"]
     scores = [[t["validation"] for t in record["trials"]] for record in (whole, resumed)]
     assert scores[0] == scores[1] and whole["settings"] == resumed["settings"]
     assert facts[1]["seconds"] <= resumed["trials"][1]["seconds"] + 0.01

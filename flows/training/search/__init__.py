@@ -45,7 +45,8 @@ def train(task: Task, job: Job) -> Trained:
     done = _restored(job)
     study = suggestions.new_study(search, task.model.higher_is_better, done.trials)
     first, most = suggestions.planned(search, job.candidate), search.most
-    saved, stopped, energy = time.monotonic(), None, job.energy() if job.energy else 0.0
+    begun = saved = time.monotonic()
+    stopped, energy = None, job.energy() if job.energy else 0.0
     job.advance(len(done.trials) / most)
     while len(done.trials) < most and (stopped := _over_budget(job.budget, done.trials)) is None:
         asked = suggestions.ask(study, search, first, done.trials)
@@ -64,6 +65,7 @@ def train(task: Task, job: Job) -> Trained:
             saved = time.monotonic()
     job.advance(max(0.0, 1 - len(done.trials) / most))
     trained = _best(task, job, done, stopped)
+    trained.facts["seconds_before"] = round(max(0.0, sum(t.seconds for t in done.trials) - (time.monotonic() - begun)), 2)
     if job.energy:
         trained.facts["kwh_before"] = max(0.0, sum(t.kwh or 0.0 for t in done.trials) - (job.energy() - energy))  # by killed runs
     return trained
@@ -111,7 +113,7 @@ def _try(task: Task, job: Job, done: Progress, trial: Trial, asked: Any, share: 
             raise
         trial.why = "memory ran out"
     before = trained.facts if trained is not None else {}  # a trial that was gone on from took something in an earlier run, too
-    trial.seconds = round(max(time.monotonic() - begun, before.get("seconds", 0.0)), 2)
+    trial.seconds = round(time.monotonic() - begun + before.get("seconds_before", 0.0), 2)
     trial.kwh = job.energy() - energy + before.get("kwh_before", 0.0) if job.energy else None
     told(1.0)
     if own.checkpoints is not None:
