@@ -320,7 +320,7 @@ def _candidates(run: Run, name: str, dataset: DatasetVersion, store: Models, sta
     for candidate, label in zip(model.all_candidates, model.labels, strict=True):
         base = None
         if isinstance(candidate, BaseModelCandidate):
-            base = locate(candidate, run.lake, run.settings.root, run.settings.state_folder / "base-models")
+            base = base_model(run, candidate)
         parts = fingerprints.candidate_parts(model, candidate, dataset.load.load_id, base.sha256 if base else "", TRAINING_REVISION)
         fingerprint = fingerprints.digest(parts)
         version = known.get(fingerprint)
@@ -330,6 +330,11 @@ def _candidates(run: Run, name: str, dataset: DatasetVersion, store: Models, sta
             version = older.get(fingerprint)
         found.append(CandidatePlan(label, fingerprint, parts, base, version))
     return found
+
+
+def base_model(run: Run, candidate: BaseModelCandidate) -> BaseModel:
+    """On this machine, verified. Raises: what locate() raises."""
+    return locate(candidate, run.lake, run.settings.root, run.settings.state_folder / "base-models")
 
 
 def _newest_parts(store: Models) -> dict[str, fingerprints.Parts]:

@@ -22,8 +22,8 @@ from flows.project import AnyCandidate, BaseModelCandidate, Model
 from flows.project.candidates import Candidate
 from flows.steps import Run, model_manifest, work_disk
 from flows.steps.finetune import OUTCOMES_FILE, fit_and_evaluate, train_candidate
-from flows.steps.plan import require_bucket
-from flows.training.base_models import BaseModel, locate
+from flows.steps.plan import base_model, require_bucket
+from flows.training.base_models import BaseModel
 from flows.training.examples import prepare
 from flows.training.tasks import task_of
 
@@ -147,7 +147,7 @@ def _declared(run: Run, version: ModelVersion) -> tuple[Model, AnyCandidate, lis
 def _base(run: Run, version: ModelVersion, settings: AnyCandidate) -> BaseModel | None:
     if not isinstance(settings, BaseModelCandidate):
         return None
-    base = locate(settings.model_copy(update={"sha256": None}), run.lake, run.settings.root, run.settings.state_folder / "base-models")
+    base = base_model(run, settings.model_copy(update={"sha256": None}))
     if base.sha256 != version.base_model.get("sha256"):
         raise ConfigurationError(
             f"{base.name!r} has other weights now: sha256 {base.sha256}, and {version} began with {version.base_model.get('sha256')}",

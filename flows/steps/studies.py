@@ -13,8 +13,7 @@ from flows.lake.datasets import Dataset, DatasetVersion
 from flows.project import AnyCandidate, BaseModelCandidate, Model, TabularClassification, TextClassification
 from flows.steps import Run
 from flows.steps.finetune import no_dataset, prepare_examples, train_candidate
-from flows.steps.plan import ModelPlan, require_bucket
-from flows.training.base_models import locate
+from flows.steps.plan import ModelPlan, base_model, require_bucket
 from flows.training.examples import Examples
 from flows.training.split import SAMPLE_SALT, SIDES, unit_hash
 from flows.training.tasks import task_of
@@ -73,9 +72,7 @@ def learning_curve(run: Run, name: str, label: str | None = None) -> LearningCur
     model, version, examples = _prepared(run, name)
     title, settings = _candidate(model, label)
     task, folder = task_of(model), run.work / "curve"
-    base = None
-    if isinstance(settings, BaseModelCandidate):
-        base = locate(settings, run.lake, run.settings.root, run.settings.state_folder / "base-models")
+    base = base_model(run, settings) if isinstance(settings, BaseModelCandidate) else None
 
     def train_and_score(rows: int) -> dict[str, Any]:
         part = _part(examples, folder / f"rows-{rows}", examples.read("train", rows), examples.read("validation"))
