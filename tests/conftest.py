@@ -109,3 +109,19 @@ def run(root: Path) -> Iterator[Any]:
 
     with open_run("essai") as opened:
         yield opened
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """`c` of every training of the TF-IDF baseline."""
+    from flows.training import baseline
+
+    seen: list[float] = []
+    own = baseline.train
+
+    def counted(job: Any, **more: Any) -> Any:
+        seen.append(job.candidate.c)
+        return own(job, **more)
+
+    monkeypatch.setattr(baseline, "train", counted)
+    return seen

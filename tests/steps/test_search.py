@@ -17,26 +17,14 @@ def searching(edit):
     edit("candidates: [tfidf]", "candidates: [{kind: tfidf, c: 1.0e-4}]\n    search: {trials: 4, c: [1.0e-4, 100.0]}")
 
 
-@pytest.fixture
-def trainings(monkeypatch):
-    seen, own = [], baseline.train
-
-    def counted(job, **more):
-        seen.append(job.candidate.c)
-        return own(job, **more)
-
-    monkeypatch.setattr(baseline, "train", counted)
-    return seen
-
-
-def test_one_version_is_committed_that_of_the_best_trial(load, train, searching, trainings):
+def test_one_version_is_committed_that_of_the_best_trial(load, train, searching, tried):
     load()
     outcome = train()
-    assert len(trainings) == 4, "the best one is not trained again"
+    assert len(tried) == 4, "the best one is not trained again"
     version = outcome.versions[0]
     record = version.training["search"]
-    assert outcome.trained == [1] and version.candidate["c"] == record["settings"]["c"] == trainings[record["best"] - 1]
-    assert [t["settings"]["c"] for t in record["trials"]] == trainings and trainings[0] == 1e-4
+    assert outcome.trained == [1] and version.candidate["c"] == record["settings"]["c"] == tried[record["best"] - 1]
+    assert [t["settings"]["c"] for t in record["trials"]] == tried and tried[0] == 1e-4
     assert record["trials"][record["best"] - 1]["validation"] == version.metrics["validation"]["macro_f1"]["value"]
     assert record["trials"][0]["validation"] < version.metrics["validation"]["macro_f1"]["value"]
     with open_run("essai") as run:
@@ -47,24 +35,24 @@ def test_one_version_is_committed_that_of_the_best_trial(load, train, searching,
     assert "Réglages cherchés par 4 essai(s) sur 4" in card and "searched in 4 trial(s) of 4" in card
 
 
-def test_a_changed_search_trains_again_and_a_title_does_not(load, train, edit, searching, trainings):
+def test_a_changed_search_trains_again_and_a_title_does_not(load, train, edit, searching, tried):
     load()
     train()
     assert train().action == "nothing"
     edit("title: Thème", "title: Le thème")
-    assert train().action == "nothing" and len(trainings) == 4
+    assert train().action == "nothing" and len(tried) == 4
     edit("trials: 4", "trials: 3")
     outcome = train()
-    assert outcome.reasons == ["tfidf: search changed"] and len(trainings) == 7
+    assert outcome.reasons == ["tfidf: search changed"] and len(tried) == 7
 
 
-def test_the_other_candidates_are_not_touched_by_a_search(load, train, edit, trainings):
+def test_the_other_candidates_are_not_touched_by_a_search(load, train, edit, tried):
     edit("candidates: [tfidf]", "candidates: [{kind: tfidf, c: 5.0}, {kind: tfidf, c: 7.0}]")
     load()
     train()
     edit("promote:", "search: {trials: 2, c: [1.0, 10.0]}\n    promote:")
     outcome = train()
-    assert [v.number for v in outcome.versions] == [1, 3] and trainings[:3] == [5.0, 7.0, 7.0] and len(trainings) == 4
+    assert [v.number for v in outcome.versions] == [1, 3] and tried[:3] == [5.0, 7.0, 7.0] and len(tried) == 4
     assert "search" not in outcome.versions[0].training
 
 

@@ -22,19 +22,6 @@ C = {"trials": 6, "c": [1.0e-4, 100.0]}
 
 
 @pytest.fixture
-def tried(monkeypatch):
-    """`c` of every training."""
-    seen, own = [], baseline.train
-
-    def counted(job, **more):
-        seen.append(job.candidate.c)
-        return own(job, **more)
-
-    monkeypatch.setattr(baseline, "train", counted)
-    return seen
-
-
-@pytest.fixture
 def do(examples, model, tmp_path):
     """Searches, for a TF-IDF model."""
 
