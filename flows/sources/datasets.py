@@ -12,11 +12,11 @@ from pathlib import Path
 
 from flows.errors import ConfigurationError
 from flows.lake import Lake
-from flows.lake.datasets import Dataset
+from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.objects import Progress
 from flows.lake.raw import RawFile
 from flows.lake.references import parse
-from flows.sources.base import Source
+from flows.sources.base import Context, Source
 
 
 class OtherDatasets(Source):
@@ -34,21 +34,29 @@ class OtherDatasets(Source):
 
     def _versions(self) -> dict[str, bytes]:
         """Reference as declared -> which version it is now."""
-        project, found = self.context.project.name, {}
+        found = {}
         for text in self.declared.datasets:
-            reference = parse(text, project)
-            table = Dataset(Lake(self.context.settings), reference.project, reference.name)
-            if not table.history():
-                raise ConfigurationError(
-                    f"{reference.project}/{reference.name} has no version yet",
-                    where=f"datasets.{self.context.dataset}.source.datasets",
-                    hint=f"load it first: socle run {reference.project} --flow ingest",
-                    french=f"« {reference.name} » n'a encore aucune version : il faut le charger d'abord.",
-                )
-            version = table.resolve(reference)
+            version = version_of(text, "datasets", self.context)
             said = {"project": version.project, "dataset": version.dataset, "version": version.number, "load_id": version.load.load_id}
             found[text] = json.dumps(said, indent=1).encode()
         return found
 
     def _file(self, text: str, data: bytes, path: Path | None = None) -> RawFile:
         return RawFile(hashlib.sha256(data).hexdigest(), text, len(data), f"dataset:{text}", path)
+
+
+def version_of(text: str, key: str, context: Context) -> DatasetVersion:
+    """What a reference to a dataset means now. `key`: of the source, where the project file has it.
+
+    Raises: ConfigurationError if the dataset has no version yet.
+    """
+    reference = parse(text, context.project.name)
+    table = Dataset(Lake(context.settings), reference.project, reference.name)
+    if not table.history():
+        raise ConfigurationError(
+            f"{reference.project}/{reference.name} has no version yet",
+            where=f"datasets.{context.dataset}.source.{key}",
+            hint=f"load it first: socle run {reference.project} --flow ingest",
+            french=f"« {reference.name} » n'a encore aucune version : il faut le charger d'abord.",
+        )
+    return table.resolve(reference)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from flows.errors import ConfigurationError
 from flows.lake import Lake
-from flows.lake.datasets import Dataset
 from flows.lake.models import Models, ModelVersion
 from flows.lake.objects import Progress
 from flows.lake.raw import RawFile
-from flows.lake.references import parse, parse_own
+from flows.lake.references import parse_own
 from flows.privacy.pseudonyms import PSEUDONYMS_REVISION
 from flows.sources.base import Source
+from flows.sources.datasets import version_of
 
 
 class Pseudonymised(Source):
@@ -33,16 +33,7 @@ class Pseudonymised(Source):
         return [self._file(data, path)]
 
     def _named(self) -> bytes:
-        reference = parse(self.declared.dataset, self.context.project.name)
-        table = Dataset(Lake(self.context.settings), reference.project, reference.name)
-        if not table.history():
-            raise ConfigurationError(
-                f"{reference.project}/{reference.name} has no version yet",
-                where=f"datasets.{self.context.dataset}.source.dataset",
-                hint=f"load it first: socle run {reference.project} --flow ingest",
-                french=f"« {reference.name} » n'a encore aucune version : il faut le charger d'abord.",
-            )
-        version, model = table.resolve(reference), self._model()
+        version, model = version_of(self.declared.dataset, "dataset", self.context), self._model()
         said = {
             "project": version.project,
             "dataset": version.dataset,
