@@ -247,7 +247,7 @@ def _on_device(batch: Any) -> dict[str, Any]:
     place = "cuda" if torch.cuda.is_available() else "cpu"
     moved = {}
     for name, value in dict(batch).items():
-        moved[name] = _on_device(value) if isinstance(value, dict) else value.to(place)
+        moved[name] = _on_device(value) if isinstance(value, dict) else value.to(place) if isinstance(value, torch.Tensor) else value
     return moved
 
 

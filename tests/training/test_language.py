@@ -124,6 +124,16 @@ def test_it_learns_to_answer(tmp_path, packing):
     assert again.answer(messages[:-1], 4).split()[0] in ("congé", "contrat", "paie")
 
 
+def test_packed_examples_are_estimated(tmp_path):
+    """Their batches also hold what is no tensor."""
+    from flows.training import preflight
+
+    task, examples = prepared(causal(), texts(), tmp_path / "e")
+    (candidate,) = [c for c in task.model.all_candidates if c.kind == "transformer"]
+    found = preflight.estimate(task, job(candidate, examples, llama(tmp_path / "base"), tmp_path / "j"))
+    assert found is not None and found.steps > 0 and found.timed_steps > 0
+
+
 def test_examples_that_share_a_sequence_do_not_see_each_other(tmp_path):
     """The loss of packed examples is that of the same examples alone, and a token of one changes nothing for the next."""
     pytest.importorskip("trl")
