@@ -23,7 +23,7 @@ from flows.quality.table_schema.constraints import bound, compare, meets
 from flows.quality.table_schema.descriptor import BOUNDS, CONSTRAINTS, Field, field_of
 from flows.quality.table_schema.reading import read
 
-BETWEEN = "\x1f"  # parts of a key
+SEPARATOR = "\x1f"  # of the parts of a key
 OF_ONE_VALUE = tuple(c for c in CONSTRAINTS if c not in ("required", "unique"))
 
 
@@ -52,13 +52,22 @@ def comparing(a: pl.Expr, b: pl.Expr, *, field_A: dict[str, Any], field_B: dict[
 def referring_to(columns: dict[str, pl.Expr], *, referring: list[str], referred: list[str]) -> pl.Expr:
     """True where the columns `referring` are, together, what `referred` is in some row, or are not all filled. The values that are referred
     to are held in memory, each once."""
-    own, other = (pl.concat_str([columns[name].cast(pl.String) for name in names], separator=BETWEEN) for names in (referring, referred))
+    own, other = (pl.concat_str([columns[name].cast(pl.String) for name in names], separator=SEPARATOR) for names in (referring, referred))
     return own.is_in(other.drop_nulls().unique().implode()).fill_null(True)
 
 
 def field_in(content: dict[str, Any]) -> Field:
     """What a `field` argument says: a descriptor without its name. Raises: ConfigurationError."""
     return field_of({"name": "-", **content})
+
+
+def described(value: dict[str, Any]) -> dict[str, Any]:
+    """The `field` argument of an expectation. Raises: ValueError if it is no descriptor."""
+    try:
+        field_in(value)
+    except ConfigurationError as error:
+        raise ValueError(error.message) from None
+    return value
 
 
 class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
@@ -71,9 +80,7 @@ class ExpectColumnValuesToBeOfTableSchemaType(ColumnMapExpectation):
     map_metric = "column_values.of_table_schema_type"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent être du type que le schéma déclare"
 
-    @pydantic.validator("field")
-    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return described(value)
+    _is_a_field = pydantic.validator("field", allow_reuse=True)(described)
 
 
 class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
@@ -85,9 +92,7 @@ class ExpectColumnValuesToMeetTableSchemaConstraint(ColumnMapExpectation):
     map_metric = "column_values.meeting_table_schema_constraint"
     sentence: ClassVar[str] = "Les valeurs de {la column} doivent respecter la contrainte « {constraint} » du schéma"
 
-    @pydantic.validator("field")
-    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return described(value)
+    _is_a_field = pydantic.validator("field", allow_reuse=True)(described)
 
     @pydantic.validator("constraint")
     def _is_a_constraint(cls, value: str) -> str:
@@ -117,9 +122,7 @@ class ExpectColumnPairValuesToCompareAsTableSchema(ColumnPairMapExpectation):
     map_metric = "column_pair_values.comparing_as_table_schema"
     sentence: ClassVar[str] = "Les valeurs de {la column_A} et de {la column_B} doivent se comparer comme le schéma le dit"
 
-    @pydantic.validator("field_A", "field_B")
-    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return described(value)
+    _is_a_field = pydantic.validator("field_A", "field_B", allow_reuse=True)(described)
 
 
 class ExpectMulticolumnValuesToReferToRows(MulticolumnMapExpectation):
@@ -190,11 +193,3 @@ def checked_limit(field: Field, constraint: str, limit: Any) -> None:
         raise ConfigurationError(f"enum is a list, not {limit!r}")
     for value in limit if constraint == "enum" else [limit] if constraint in BOUNDS else []:
         bound(field, value)
-
-
-def described(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        field_in(value)
-    except ConfigurationError as error:
-        raise ValueError(error.message) from None
-    return value

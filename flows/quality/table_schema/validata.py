@@ -109,9 +109,7 @@ class ExpectColumnValuesToBeGeopointInFrance(ColumnMapExpectation):
     map_metric: ClassVar[str] = "column_values.geopoint_in_france"
     sentence: ClassVar[str] = "Les points de {la column} doivent se trouver en France"
 
-    @pydantic.validator("field")
-    def _is_a_field(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return described(value)
+    _is_a_field = pydantic.validator("field", allow_reuse=True)(described)
 
 
 class ExpectMulticolumnValuesToSumAsTableSchema(MulticolumnMapExpectation):
