@@ -77,7 +77,7 @@ def median(call: Call) -> Query:
 
 EXACT = 2**53
 """From here on a float does not hold every integer."""
-BETWEEN = ("linear", "midpoint")
+INTERPOLATED = ("linear", "midpoint")
 
 
 def quantiles(call: Call) -> Query:
@@ -87,7 +87,7 @@ def quantiles(call: Call) -> Query:
     if (
         not isinstance(wanted, list | tuple)
         or not wanted
-        or how not in (*BETWEEN, "lower", "higher", "nearest")
+        or how not in (*INTERPOLATED, "lower", "higher", "nearest")
         or not call.kind.is_numeric()
     ):
         raise Pandas
@@ -100,7 +100,7 @@ def quantiles(call: Call) -> Query:
         if value["odd"] or any(_none(v) for h in hows for v in value[h] or [None]):
             raise Pandas  # pandas interpolates infinite values and large integers in its own way
         values = _nearest(wanted, value["count"], value["lower"], value["higher"]) if how == "nearest" else list(value[how])
-        return values if how in BETWEEN or _floats(call) else [int(v) for v in values]
+        return values if how in INTERPOLATED or _floats(call) else [int(v) for v in values]
 
     return aggregate(call, pl.struct(numbers.count().alias("count"), odd.alias("odd"), *found), finish)
 
