@@ -214,20 +214,17 @@ def _job(run: Run, task: Task, settings: AnyCandidate, base: BaseModel | None, e
 def fit_and_evaluate(
     task: Task, trained: Trained, examples: Examples, personal_data: str, folder: Path
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """(what was fitted to the validation side, scores, report); the model's files and its answers to the test side are in `folder`."""
-    fitted = task.fit_to_validation(trained.predictor, examples)
-    trained.predictor.save(folder)
-    return fitted, *_evaluate(task, trained.predictor, examples, personal_data, folder)
-
-
-def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(scores of validation and test, the report). The answers to the test side are kept in `folder`, without any of its text."""
+    """(what was fitted to the validation side, scores, report). `folder` gets the model's files, and its answers to the test side
+    without any of its text."""
     import polars as pl
 
     from flows.training import report
 
+    predictor = trained.predictor
     rows = {side: examples.read(side) for side in ("validation", "test")}
-    answers = {side: task.predict(predictor, rows[side]) for side in rows}
+    fitted, answered = task.fit_and_predict(predictor, examples)
+    predictor.save(folder)
+    answers = {"validation": answered, "test": task.predict(predictor, rows["test"])}
     metrics = {side: task.evaluate(answers[side], rows[side], examples.labels) for side in rows}
     outcomes = task.outcomes(answers["test"], rows["test"], examples.labels)
     outcomes.with_columns(pl.Series("order", rows["test"]["order"])).write_parquet(folder / OUTCOMES_FILE)
@@ -235,7 +232,7 @@ def _evaluate(task: Task, predictor: Any, examples: Examples, personal_data: str
     found = report.make(task, seen, examples)
     (folder / METRICS_FILE).write_text(json.dumps(metrics, ensure_ascii=False, indent=1), encoding="utf-8")
     (folder / REPORT_FILE).write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
-    return metrics, found
+    return fitted, metrics, found
 
 
 def _write_card(run: Run, plan: ModelPlan, manifest: dict[str, Any], report: dict[str, Any], folder: Path) -> None:
@@ -300,7 +297,7 @@ def score(version: ModelVersion, metric: str) -> Scored:
                 f"{metric} of {version} does not exist on the {side} side",
                 where=f"{version.metrics.get(side, {}).get('rows', 0)} rows",
                 hint="larger shares in split, or another promote.metric",
-                french=f"La mesure {metric} n'existe pas sur les lignes de {'validation' if side == 'validation' else 'test'}.",
+                french=f"La mesure {metric} n'existe pas sur les lignes de {side}.",
             )
     return Scored(
         label=str(version.candidate["label"]),

@@ -152,6 +152,11 @@ class Task(ABC):
         manifest keeps of it."""
         return {}
 
+    def fit_and_predict(self, predictor: Any, examples: Examples) -> tuple[dict[str, Any], Any]:
+        """(fit_to_validation, answers to the validation side afterwards): a task whose predictions are dear makes both of one pass."""
+        fitted = self.fit_to_validation(predictor, examples)
+        return fitted, self.predict(predictor, examples.read("validation"))
+
     def in_labels(self, answers: Any, found: list[str], wanted: list[str]) -> Any:
         """Answers of an older model, as if it had been asked with today's labels."""
         return answers

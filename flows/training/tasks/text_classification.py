@@ -155,14 +155,19 @@ class TextClassificationTask(TransformerTask):
         return scored
 
     def fit_to_validation(self, predictor: Any, examples: Examples) -> dict[str, Any]:
+        return self.fit_and_predict(predictor, examples)[0]
+
+    def fit_and_predict(self, predictor: Any, examples: Examples) -> tuple[dict[str, Any], Any]:
         """A temperature, so that a probability says how often the model is right; for several labels, each label's threshold, too."""
         classes: Classes = predictor.classes
         rows = examples.read("validation")
         truth, scores = self._truth(rows, len(classes.labels)), predictor.scores(rows["text"].to_list())
         classes.temperature = calibration.fit_temperature(truth, classes.probabilities(scores))
-        if self.several:
-            classes.thresholds = [float(t) for t in multilabel.choose_thresholds(truth, classes.probabilities(scores))]
-        return {"temperature": classes.temperature} | ({"thresholds": classes.thresholds} if self.several else {})
+        probabilities = classes.probabilities(scores)
+        if not self.several:
+            return {"temperature": classes.temperature}, probabilities
+        classes.thresholds = [float(t) for t in multilabel.choose_thresholds(truth, probabilities)]
+        return {"temperature": classes.temperature, "thresholds": classes.thresholds}, Several(probabilities, classes.cuts)
 
     def _truth(self, examples: pl.DataFrame, labels: int) -> np.ndarray:
         """Label numbers, (rows,); for several labels 0 or 1, (rows, labels)."""
