@@ -35,6 +35,9 @@ def read(path: Path, name: str, how: ParquetFormat, settings: Settings) -> Itera
 
     with refuse_damaged(path, name, "Parquet"), parquet.ParquetFile(path) as file:
         for group in range(file.metadata.num_row_groups):
+            # Arrow ends the process, in place of raising, where it is asked about a column whose statistics contradict its type; it
+            # raises where it reads one.
+            next(file.iter_batches(batch_size=1, row_groups=[group]), None)
             rows = _rows_at_once(path, file.metadata.row_group(group), group, settings.batch_rows)
             for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
                 yield from frames(batch, settings.batch_rows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +17,7 @@ from pyarrow import parquet
 from flows.errors import SocleError, SourceRefused
 from flows.formats import BadRow
 from flows.project.formats import CsvFormat, ParquetFormat
+from tests.conftest import REPOSITORY
 from tests.formats.reading import read
 
 CSV = CsvFormat(type="csv")
@@ -190,6 +193,24 @@ def test_a_damaged_byte_gives_rows_or_a_clear_error(file, place, difference):
     data = bytearray(WHOLE)
     data[place] ^= difference
     lawful(file, bytes(data), PARQUET)
+
+
+@pytest.mark.parametrize(("place", "difference"), [(649, 1), (650, 16), (656, 4), (658, 1)])
+def test_statistics_that_contradict_a_type_do_not_end_the_process(tmp_path, place, difference):
+    """Arrow 26 calls std::terminate for them; in a process of its own, so that it is this test that fails and not the whole run."""
+    data = bytearray(WHOLE)
+    data[place] ^= difference
+    (tmp_path / "x").write_bytes(data)
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom flows.errors import SourceRefused\n"
+        "from flows.project.formats import ParquetFormat\nfrom tests.formats.reading import read\n"
+        "try:\n    list(read(Path(sys.argv[1]), 'x', ParquetFormat(type='parquet'), 7, 10))\n"
+        "except SourceRefused:\n    print('refused')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "x")], check=False, capture_output=True, text=True, cwd=REPOSITORY, timeout=120
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "refused"), done.stderr
 
 
 @pytest.mark.parametrize(
