@@ -46,7 +46,7 @@ class Given:
 def main() -> None:
     import torch
 
-    from flows.training.trainer import quiet
+    from flows.training.quiet import quiet
 
     quiet()
     texts, labels, origin = _texts()

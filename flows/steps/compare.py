@@ -9,9 +9,7 @@ from flows.lake.datasets import Dataset, DatasetVersion
 from flows.lake.models import Models, ModelVersion
 from flows.steps import open_run
 from flows.steps.fingerprints import changed
-from flows.steps.model_manifest import changes_of_environment, declared_then
-
-OUTCOMES_FILE = "test.parquet"  # see finetune.py, which is not imported for a name
+from flows.steps.model_manifest import OUTCOMES_FILE, changes_of_environment, declared_then
 
 if TYPE_CHECKING:
     import polars as pl

@@ -33,7 +33,7 @@ from flows.training.tasks.base import Job, Seen, Task, Trained
 if TYPE_CHECKING:
     from flows.training.energy import Meter
 
-METRICS_FILE, REPORT_FILE, CARD_FILE, OUTCOMES_FILE, PLOTS_FOLDER = "metrics.json", "evaluation.json", "README.md", "test.parquet", "plots"
+METRICS_FILE, REPORT_FILE, CARD_FILE, PLOTS_FOLDER = "metrics.json", "evaluation.json", "README.md", "plots"
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def fit_and_evaluate(
     answers = {"validation": answered, "test": task.predict(predictor, rows["test"])}
     metrics = {side: task.evaluate(answers[side], rows[side], examples.labels) for side in rows}
     outcomes = task.outcomes(answers["test"], rows["test"], examples.labels)
-    outcomes.with_columns(pl.Series("order", rows["test"]["order"])).write_parquet(folder / OUTCOMES_FILE)
+    outcomes.with_columns(pl.Series("order", rows["test"]["order"])).write_parquet(folder / model_manifest.OUTCOMES_FILE)
     seen = Seen(rows, answers, examples.labels, personal_data, folder / PLOTS_FOLDER)
     found = report.make(task, seen, examples)
     (folder / METRICS_FILE).write_text(json.dumps(metrics, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -26,6 +26,8 @@ from flows.steps.plan import CandidatePlan, ModelPlan
 from flows.training.examples import Examples
 from flows.training.tasks.base import Trained
 
+OUTCOMES_FILE = "test.parquet"
+"""Of a version's files: its answers to the test side."""
 PACKAGE = Path(__file__).resolve().parent.parent
 TRAINS = ("training", "models")
 """The folders of this package whose code decides about what is trained and answered."""

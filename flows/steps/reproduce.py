@@ -21,7 +21,7 @@ from flows.lake.references import Reference, parse
 from flows.project import AnyCandidate, BaseModelCandidate, Model
 from flows.project.candidates import Candidate
 from flows.steps import Run, model_manifest, work_disk
-from flows.steps.finetune import OUTCOMES_FILE, fit_and_evaluate, train_candidate
+from flows.steps.finetune import fit_and_evaluate, train_candidate
 from flows.steps.plan import base_model, require_bucket
 from flows.training.base_models import BaseModel
 from flows.training.examples import prepare
@@ -112,7 +112,7 @@ def carry_out(run: Run, plan: ReproductionPlan) -> Reproduction:
         now = {"rows": examples.rows, "left_out": examples.left_out, "labels": examples.labels}
         differ = [name for name in before if before[name] != now[name]]
         scores = _scores(version, metrics)
-        answers = _answers(run, version, (folder / OUTCOMES_FILE).read_bytes())
+        answers = _answers(run, version, (folder / model_manifest.OUTCOMES_FILE).read_bytes())
         weights = {
             n: sha256_file(folder / n) == f["sha256"] for n, f in version.files.items() if n.endswith(WEIGHTS) and (folder / n).is_file()
         }
@@ -194,9 +194,9 @@ def _scores(version: ModelVersion, metrics: dict[str, Any]) -> dict[str, dict[st
 def _answers(run: Run, version: ModelVersion, made: bytes) -> dict[str, Any]:
     import polars as pl
 
-    if OUTCOMES_FILE not in version.files:
+    if model_manifest.OUTCOMES_FILE not in version.files:
         return {}
-    then = pl.read_parquet(io.BytesIO(Models(run.lake, version.project, version.model).read_file(version, OUTCOMES_FILE)))
+    then = pl.read_parquet(io.BytesIO(Models(run.lake, version.project, version.model).read_file(version, model_manifest.OUTCOMES_FILE)))
     return compare_answers(then, pl.read_parquet(io.BytesIO(made)))
 
 

@@ -15,9 +15,9 @@ from flows.models.frozen import POOLING, FrozenPredictor, embed, read_encoder
 from flows.project import FrozenCandidate
 from flows.training import hardware, logistic
 from flows.training.cache import Cache, key_of, tokeniser_sha256
+from flows.training.quiet import quiet
 from flows.training.tasks.base import Job, Trained
 from flows.training.trainable import require_positions
-from flows.training.trainer import quiet
 
 
 def train(job: Job, several: bool = False) -> Trained:

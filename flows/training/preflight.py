@@ -23,11 +23,11 @@ from flows.training.base_models import loading_arguments
 from flows.training.batches import ByLength, kept_chance
 from flows.training.energy import Meter
 from flows.training.estimate import GB, Estimate, size
+from flows.training.quiet import quiet
 from flows.training.resources import Peak
 from flows.training.tasks.base import Job, Task, TransformerTask
 from flows.training.tokens import LENGTH, ORDER, tokenised
 from flows.training.trainable import prepare
-from flows.training.trainer import quiet
 
 QUANTILES = (0.5, 0.1, 0.9, 0.3, 0.7)
 """Of the batches by their size: one of each is timed, so that their mean is that of all batches."""

@@ -23,6 +23,7 @@ from flows.training import hardware, launch, memory
 from flows.training.base_models import loading_arguments
 from flows.training.batches import ByLength, Seeded
 from flows.training.loop import Course, Loop, NotANumberError, is_readable, load_weights
+from flows.training.quiet import quiet
 from flows.training.tasks.base import Job, Trained, TransformerTask
 from flows.training.tokens import LENGTH, ORDER, tokenised
 from flows.training.trainable import counts, merged, prepare
@@ -250,13 +251,3 @@ def training_arguments(candidate: TransformerCandidate, work: Path, course: Cour
         dataloader_pin_memory=torch.cuda.is_available(),
         ddp_timeout=7200,  # seconds: while the first process evaluates, the others wait
     )
-
-
-def quiet() -> None:
-    """Their bars and notices would stand between ours: progress is shown by whoever listens."""
-    import datasets
-    import transformers
-
-    datasets.disable_progress_bars()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
