@@ -193,12 +193,18 @@ def _example(given: Given) -> Any:
 
 
 def _by_hand(given: Given) -> Any:
-    """No library around the loop: texts sorted by length into batches, each padded to its longest, a fused optimiser."""
+    """No library around the loop: texts sorted by length into batches, each padded to its longest, a fused optimiser, bf16 where the
+    hardware computes with it; attention and what is not trained as Socle has them."""
     import random
 
     import torch
 
+    from flows.training import attention
+    from flows.training.trainable import freeze
+
     model, tokenizer = _model(given)
+    attention.use(model)
+    freeze(model, LAYERS)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).train()
     frame = given.examples.read("train")
@@ -210,7 +216,7 @@ def _by_hand(given: Given) -> Any:
     steps = len(batches) * int(given.candidate().epochs)
     warm = max(1, steps // 10)
     rate = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm))))
-    low = device.type == "cuda"
+    low = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
     for _ in range(int(given.candidate().epochs)):
         for batch in random.sample(batches, len(batches)):
             padded = tokenizer.pad({"input_ids": [ids[i] for i in batch]}, return_tensors="pt").to(device)

@@ -47,7 +47,8 @@ def tokenised(task: TransformerTask, job: Job, tokenizer: Any) -> tuple[Dataset,
                 ORDER: batch[ORDER] if one_each else [None] * len(found["input_ids"]),
             }
 
-        rows.map(encoded, batched=True, remove_columns=rows.column_names, cache_file_name=str(path))
+        # the fingerprint is given: datasets would pickle the tokenizer several times to find one, as long as the tokenising takes
+        rows.map(encoded, batched=True, remove_columns=rows.column_names, cache_file_name=str(path), new_fingerprint=key)
 
     path, there = Cache(job.cache / "tokens", job.cache_gb).get(key, make)
     return Dataset.from_file(str(path)), there

@@ -8,6 +8,7 @@ import torch
 
 from flows.errors import ConfigurationError
 from flows.project import Lora, TransformerCandidate
+from flows.training import attention
 
 AFTER = ("pooler", "final_layer_norm", "norm")  # parts of an encoder that come after its layers
 
@@ -18,6 +19,7 @@ def prepare(model: Any, candidate: TransformerCandidate) -> Any:
     Raises: ConfigurationError if the candidate asks for what the model has not.
     """
     require_positions(model, candidate.max_length, candidate.base_model)
+    attention.use(model)
     if candidate.lora is not None:
         return adapted(model, candidate.lora, quantised=candidate.quantise is not None)
     freeze(model, candidate.train_layers)
@@ -34,6 +36,8 @@ def require_positions(model: Any, max_length: int, base_model: str) -> None:
 def freeze(model: Any, train_layers: int | None) -> None:
     """Leave only the last `train_layers` encoder layers and what comes after them trainable; None: everything.
 
+    What is not trained has no dropout: it gives the same for a text in every epoch, and sooner.
+
     Raises: ConfigurationError if the model has fewer layers, or none that can be told apart.
     """
     if train_layers is None:
@@ -46,9 +50,14 @@ def freeze(model: Any, train_layers: int | None) -> None:
     for parameter in encoder.parameters():
         parameter.requires_grad = False
     after = [getattr(encoder, name) for name in AFTER if getattr(encoder, name, None) is not None]
-    for module in [*list(layers)[len(layers) - train_layers :], *after]:
+    trained = [*list(layers)[len(layers) - train_layers :], *after]
+    for module in trained:
         for parameter in module.parameters():
             parameter.requires_grad = True
+    learning = {part for module in trained for part in module.modules()}
+    for part in encoder.modules():
+        if isinstance(part, torch.nn.Dropout) and part not in learning:
+            part.p = 0.0
 
 
 def adapted(model: Any, lora: Lora, quantised: bool = False) -> Any:
