@@ -27,7 +27,7 @@ demo: setup
 	@$(BIN)/socle run code-du-travail --fallback exemple
 
 test: setup lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-services: setup
 	@$(BIN)/python -m pytest -m services

@@ -145,7 +145,7 @@ class Watched:
         return getattr(self.objects, name)
 
 
-@pytest.mark.parametrize("moment", [*{p for prefixes, _ in buckets.FIRST for p in prefixes}, ""])
+@pytest.mark.parametrize("moment", [*sorted({p for prefixes, _ in buckets.FIRST for p in prefixes}), ""])
 def test_a_copy_is_whole_whatever_is_committed_meanwhile(root: Path, lake: Lake, settle: Setup, tmp_path: Path, moment: str) -> None:
     """A load, its models and its alias move are committed while the bucket is copied: they are in the copy whole, or not at all."""
     before, happened = versions(lake), []

@@ -27,7 +27,7 @@ def test_add_ls_show(socle, folder):
     assert done.code == 0 and "mini@1 is in the lake: 4 files" in done.out and "apache-2.0" in done.out
     assert f'{{base_model: "lake:mini@1", sha256: {expected}}}' in done.out
     listed = socle("base-model", "ls").out
-    assert "mini@1" in listed and "apache-2.0" in listed and str(folder) in listed
+    assert "mini@1" in listed and "apache-2.0" in listed and str(folder)[:20] in listed  # a long one is cut
     shown = socle("base-model", "show", "mini@1").out
     assert f"from path:{folder}" in shown and expected in shown and "tokenizer.json" in shown
     assert socle("base-model", "show", "lake:mini@1").out == shown

@@ -138,7 +138,7 @@ def test_an_integrity_that_differs_is_refused_and_nothing_is_kept(npm):
     assert not list(npm.folder.glob("*.tgz"))
 
 
-@pytest.mark.parametrize("published", [integrity(GOOD, "sha1"), f"{integrity(GOOD, 'sha1')} {integrity(GOOD)}"])
+@pytest.mark.parametrize("published", [integrity(GOOD, "sha1"), f"{integrity(GOOD, 'sha1')} {integrity(GOOD)}"], ids=["sha1", "sha1 and sha512"])
 def test_other_forms_of_integrity(npm, published):
     npm.answers["view"]["stdout"] = json.dumps(published)
     assert len(npm.package().fetch(npm.folder)) == 1
@@ -231,7 +231,7 @@ def test_a_member_that_is_not_there_is_suggested(npm):
     assert "data/LEGI.json" in caught.value.hint and caught.value.exit_code == 2
 
 
-@pytest.mark.parametrize("data", [GOOD[:20], GOOD[: len(GOOD) // 2], b"", b"pas une archive"], ids=len)
+@pytest.mark.parametrize("data", [GOOD[:20], GOOD[: len(GOOD) // 2], b"", b"pas une archive"], ids=["20 bytes", "half", "empty", "a text"])
 def test_a_truncated_archive_is_refused(npm, data):
     with pytest.raises(SourceRefused, match="legi-data"):
         npm.package().unpack(kept(npm, data), npm.folder)
