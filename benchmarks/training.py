@@ -25,6 +25,7 @@ from benchmarks.projects import generated
 
 TEXTS, BATCH, ROUNDS, TEST = int(os.environ.get("SOCLE_BENCH_TEXTS", "480")), 16, 3, 400
 LAYERS = None if os.environ.get("SOCLE_BENCH_LAYERS") == "all" else 2
+EXAMPLE, LORA_EXAMPLE = "Hugging Face example, its defaults", "Hugging Face example, LoRA"
 PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12}
 """Dense bf16 operations a second, as NVIDIA's data sheets give them."""
 
@@ -40,7 +41,9 @@ class Given:
     max_length: int
 
     def candidate(self, kind: str = "transformer") -> Any:
-        return next(c for c in self.task.model.all_candidates if c.kind == kind)
+        """`kind`: also "lora"."""
+        wanted = ("transformer", True) if kind == "lora" else (kind, False)
+        return next(c for c in self.task.model.all_candidates if (c.kind, bool(getattr(c, "lora", None))) == wanted)
 
 
 def main() -> None:
@@ -65,16 +68,18 @@ def _compare(given: Given, torch: Any) -> None:
         return lambda: scores.setdefault(name, []).append(_score(given, work))
 
     work = {
-        "Hugging Face example, its defaults": _example,
+        EXAMPLE: _example,
         "socle finetune": _socle,
         "loop tuned by hand": _by_hand,
         "socle frozen": _frozen,
     }
+    if LAYERS is None:
+        work |= {LORA_EXAMPLE: lambda given: _example(given, lora=True), "socle LoRA": _lora}
     _example(given)  # the first training pays for caches and imports
     spent: dict[str, float] = {}
     samples = interleaved({name: scored(name, _timed(name, each, spent)) for name, each in work.items()}, ROUNDS)
     own = {name: [s._replace(wall=spent[f"{name} {i}"]) for i, s in enumerate(runs)] for name, runs in samples.items()}
-    show(own, "Hugging Face example, its defaults", TEXTS, "texts/s")
+    show(own, EXAMPLE, TEXTS, "texts/s")
     print("   macro-F1 on the test rows: " + ", ".join(f"{name} {statistics.median(of):.3f}" for name, of in scores.items()))
     if torch.cuda.is_available():
         _share_of_peak(given, torch, spent)
@@ -99,8 +104,10 @@ def _score(given: Given, work: Callable[[Given], Any]) -> float:
 
 
 def _share_of_peak(given: Given, torch: Any, spent: dict[str, float]) -> None:
-    """6 operations a token and trained parameter, 2 a frozen one and 4 more where gradients pass it (Kaplan et al. 2020): an upper
-    bound is taken, 6 for all, when all layers are trained; attention is left out."""
+    """Operations a token and weight of the layers (Kaplan et al. 2020): 6 where it is trained; with LoRA 4, since gradients pass
+    the weights and none of them has its own. Attention and adapters are left out; of the last layers alone nothing is said."""
+    if LAYERS is not None:
+        return
     from transformers import AutoModel, AutoTokenizer
 
     card = torch.cuda.get_device_name()
@@ -108,10 +115,11 @@ def _share_of_peak(given: Given, torch: Any, spent: dict[str, float]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(given.base.folder)
     texts = given.examples.read("train")["text"].to_list()
     tokens = sum(map(len, tokenizer(texts, truncation=True, max_length=given.max_length)["input_ids"]))
-    seconds = statistics.median(v for k, v in spent.items() if k.startswith("socle finetune"))
     parameters = sum(p.numel() for p in AutoModel.from_pretrained(given.base.folder).encoder.parameters())
-    share = f"{6 * parameters * tokens / seconds / peak:.1%} of its peak" if peak else "peak not known"
-    print(f"   {card}: {tokens / seconds:,.0f} tokens a second, {share}")
+    for name, operations in ((EXAMPLE, 6), ("socle finetune", 6), (LORA_EXAMPLE, 4), ("socle LoRA", 4)):
+        seconds = statistics.median(spent[f"{name} {i}"] for i in range(ROUNDS))
+        share = f"{operations * parameters * tokens / seconds / peak:.1%} of its peak" if peak else "peak not known"
+        print(f"   {card}, {name}: {tokens / seconds:,.0f} tokens a second, {share}")
 
 
 # ---- contenders ------------------------------------------------------------------------------------------------------
@@ -129,6 +137,13 @@ def _job(given: Given, kind: str) -> Any:
 def _socle(given: Given) -> Any:
     """Everything that a run does for it, its cache being empty: tokenising, training, writing the model."""
     job = _job(given, "transformer")
+    predictor = given.task.trainer(job.candidate)(job).predictor
+    predictor.save(job.folder)
+    return predictor
+
+
+def _lora(given: Given) -> Any:
+    job = _job(given, "lora")
     predictor = given.task.trainer(job.candidate)(job).predictor
     predictor.save(job.folder)
     return predictor
@@ -162,13 +177,17 @@ def _predictor(given: Given, model: Any, tokenizer: Any) -> Any:
     return TransformerPredictor(model, tokenizer, Classes(given.examples.labels), given.max_length)
 
 
-def _example(given: Given) -> Any:
+def _example(given: Given, lora: bool = False) -> Any:
     """As run_classification.py does it by default: padded to max_length when tokenised, random batches; batch size, learning rate
-    and epochs as everybody's here."""
+    and epochs as everybody's here. `lora`: with the adapters that Socle has."""
     from datasets import Dataset
     from transformers import Trainer, TrainingArguments, default_data_collator
 
     model, tokenizer = _model(given)
+    if lora:
+        from flows.training.trainable import adapted
+
+        model = adapted(model, given.candidate("lora").lora)
     frame = given.examples.read("train")
     rows = Dataset.from_dict({"text": frame["text"].to_list(), "label": frame["label"].to_list()}).map(
         lambda batch: tokenizer(batch["text"], truncation=True, max_length=given.max_length, padding="max_length"),
@@ -180,7 +199,7 @@ def _example(given: Given) -> Any:
             output_dir=work,
             num_train_epochs=given.candidate().epochs,
             per_device_train_batch_size=BATCH,
-            learning_rate=given.candidate().learning_rate,
+            learning_rate=given.candidate("lora" if lora else "transformer").learning_rate,
             save_strategy="no",
             logging_strategy="no",
             report_to=[],
@@ -189,7 +208,7 @@ def _example(given: Given) -> Any:
         )
         Trainer(model=model, args=arguments, train_dataset=rows, data_collator=default_data_collator).train()
         model.save_pretrained(work)
-    return _predictor(given, model, tokenizer)
+    return _predictor(given, model.merge_and_unload() if lora else model, tokenizer)
 
 
 def _by_hand(given: Given) -> Any:
@@ -255,8 +274,9 @@ def _given(folder: Path, texts: list[str], labels: list[str], max_length: int) -
     }
     if LAYERS is None:
         learned["learning_rate"] = 1e-4
+    adapters = learned | {"train_layers": None, "lora": {"r": 8, "alpha": 16}, "learning_rate": 1e-3}
     fields = {"title": "t", "task": "text-classification", "dataset": "d", "inputs": ["text"], "label": "label"}
-    model = TextClassification.model_validate(fields | {"candidates": [frozen, learned]})
+    model = TextClassification.model_validate(fields | {"candidates": [frozen, learned, adapters]})
     names = sorted(set(labels))
     frame = pl.DataFrame({"text": texts, "label": [names.index(n) for n in labels], "order": [i / len(texts) for i in range(len(texts))]})
     for side, rows in (("train", frame[:TEXTS]), ("validation", frame[TEXTS : TEXTS + TEST]), ("test", frame[TEXTS : TEXTS + TEST])):

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 from flows.models import DESCRIPTION
 
 BATCH_TOKENS = 4_096  # in a batch, padding included
+BLOCK = 1_024  # rows whose tokens are in memory
 MASKED = 0.15  # of the tokens are hidden (Devlin et al. 2018)
 IGNORED = -100  # label of a token that is not predicted
 
@@ -37,37 +38,44 @@ class LanguagePredictor:
         """Logits (batch, length, words) and labels (batch, length), each logit beside what it predicts."""
         return logits, labels
 
-    @torch.inference_mode()
     def predict(self, rows: Sequence[Any]) -> np.ndarray:
         found = np.zeros((len(rows), 3))
         self.model.eval()
         for places, ids, labels in self._batches(rows):
-            mask = torch.zeros(len(ids), max(map(len, ids)), dtype=torch.long)
-            tokens = torch.full(mask.shape, self.tokenizer.pad_token_id or 0)
-            wanted = torch.full(mask.shape, IGNORED)
-            for i, (own, label) in enumerate(zip(ids, labels, strict=True)):
-                tokens[i, : len(own)], wanted[i, : len(own)], mask[i, : len(own)] = torch.tensor(own), torch.tensor(label), 1
-            device = self.model.device
-            logits = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).logits
-            logits, wanted = self.aligned(logits, wanted.to(device))
-            row, at = torch.nonzero(wanted != IGNORED, as_tuple=True)  # softmax of these only: a vocabulary is large
-            chosen, truth = logits[row, at].float(), wanted[row, at]
-            losses = torch.nn.functional.cross_entropy(chosen, truth, reduction="none")
-            numbers = torch.stack([losses, torch.ones_like(losses), (chosen.argmax(-1) == truth).float()], 1).double().cpu().numpy()
-            np.add.at(found, np.asarray(places)[row.cpu().numpy()], numbers)
+            sequence, numbers = self._judged(ids, labels)
+            np.add.at(found, np.asarray(places)[sequence], numbers)
         return found
 
+    @torch.inference_mode()
+    def _judged(self, ids: Sequence[list[int]], labels: Sequence[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+        """Of each predicted token of a batch: (number of its sequence, (loss, 1, 1 if it is predicted right))."""
+        mask = torch.zeros(len(ids), max(map(len, ids)), dtype=torch.long)
+        tokens = torch.full(mask.shape, self.tokenizer.pad_token_id or 0)
+        wanted = torch.full(mask.shape, IGNORED)
+        for i, (own, label) in enumerate(zip(ids, labels, strict=True)):
+            tokens[i, : len(own)], wanted[i, : len(own)], mask[i, : len(own)] = torch.tensor(own), torch.tensor(label), 1
+        device = self.model.device
+        logits = self.model(input_ids=tokens.to(device), attention_mask=mask.to(device)).logits
+        logits, wanted = self.aligned(logits, wanted.to(device))
+        sequence, at = torch.nonzero(wanted != IGNORED, as_tuple=True)  # softmax of these only: a vocabulary is large
+        chosen, truth = logits[sequence, at].float(), wanted[sequence, at]
+        losses = torch.nn.functional.cross_entropy(chosen, truth, reduction="none")
+        numbers = torch.stack([losses, torch.ones_like(losses), (chosen.argmax(-1) == truth).float()], 1).double()
+        return sequence.cpu().numpy(), numbers.cpu().numpy()
+
     def _batches(self, rows: Sequence[Any]) -> Any:
-        """(row of each sequence, token ids, labels): sequences of similar length together."""
-        made = [(number, ids, labels) for number, row in enumerate(rows) for ids, labels in self.encoded(row)]
-        made.sort(key=lambda sequence: len(sequence[1]))
-        start = 0
-        while start < len(made):
-            end = start + 1
-            while end < len(made) and len(made[end][1]) * (end + 1 - start) <= BATCH_TOKENS:
-                end += 1
-            yield tuple(zip(*made[start:end], strict=True))
-            start = end
+        """(row of each sequence, token ids, labels): sequences of similar length together, of a block of rows at a time."""
+        for first in range(0, len(rows), BLOCK):
+            block = enumerate(rows[first : first + BLOCK], first)
+            made = [(number, ids, labels) for number, row in block for ids, labels in self.encoded(row)]
+            made.sort(key=lambda sequence: len(sequence[1]))
+            start = 0
+            while start < len(made):
+                end = start + 1
+                while end < len(made) and len(made[end][1]) * (end + 1 - start) <= BATCH_TOKENS:
+                    end += 1
+                yield tuple(zip(*made[start:end], strict=True))
+                start = end
 
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(folder)
