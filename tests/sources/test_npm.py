@@ -138,7 +138,9 @@ def test_an_integrity_that_differs_is_refused_and_nothing_is_kept(npm):
     assert not list(npm.folder.glob("*.tgz"))
 
 
-@pytest.mark.parametrize("published", [integrity(GOOD, "sha1"), f"{integrity(GOOD, 'sha1')} {integrity(GOOD)}"], ids=["sha1", "sha1 and sha512"])
+@pytest.mark.parametrize(
+    "published", [integrity(GOOD, "sha1"), f"{integrity(GOOD, 'sha1')} {integrity(GOOD)}"], ids=["sha1", "sha1 and sha512"]
+)
 def test_other_forms_of_integrity(npm, published):
     npm.answers["view"]["stdout"] = json.dumps(published)
     assert len(npm.package().fetch(npm.folder)) == 1

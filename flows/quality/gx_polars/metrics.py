@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.quality.gx_polars import aggregates, conditions, several
+from flows.quality.gx_polars import aggregates, arguments, conditions, several
 from flows.quality.gx_polars.engine import Provider
 from flows.quality.gx_polars.maps import Unexpected, put_map, put_offenders
 from flows.quality.gx_polars.registration import has_polars_form, on_pandas, put
@@ -53,6 +53,7 @@ def register() -> None:
     """Once a process, before the first validation."""
     if has_polars_form("table.row_count"):
         return
+    arguments.read_once()
     put("table.row_count", Provider(aggregates.row_count))
     put("table.columns", Provider(aggregates.columns))
     for name, plan in VALUES.items():
