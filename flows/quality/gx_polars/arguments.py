@@ -1,5 +1,5 @@
-"""Great Expectations builds an expectation's configuration anew for each argument that it looks up: 140 times for one expectation, most of
-the 5 ms that one takes whatever the rows. Here it is built once a look-up of all of them; what comes out is equal."""
+"""Great Expectations builds an expectation's configuration anew for each argument that it looks up: 140 times for one expectation, a
+third of what one takes whatever the rows (5.6 ms). Here it is built once a look-up of all of them; what comes out is equal."""
 
 from __future__ import annotations
 
