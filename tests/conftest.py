@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("socle", deadline=None)  # how long an example takes on a busy machine says nothing
+settings.load_profile("socle")
 pytest_plugins = ["tests.platform", "tests.s3", "tests.stack", "tests.faults.shaken"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
