@@ -215,7 +215,7 @@ def incompatible(path: Path, name: str, kept: CsvFormat, settings: Settings) -> 
     assert kept.encoding and found.encoding
     if other := other_encoding(path, kept.encoding, found.encoding):
         return other
-    if "delimiter" not in unsure and _has_columns(path, found) and found.delimiter != kept.delimiter:
+    if "delimiter" not in unsure and _has_columns(path, found) and found.delimiter != kept.delimiter and not _is_regular(path, kept):
         return f"{name} is delimited by {_shown(found.delimiter)}, not by {_shown(kept.delimiter)} as before"
     return _other_layout(path, name, kept, settings)
 
@@ -237,6 +237,14 @@ def other_encoding(path: Path, kept: str, found: str) -> str | None:
 def _has_columns(path: Path, found: CsvFormat) -> bool:
     data, _ = _head(path, found.encoding or "utf-8")
     return (found.delimiter or "").encode() in data
+
+
+def _is_regular(path: Path, kept: CsvFormat) -> bool:
+    """Whether the reading of before makes a table of it, whatever else might: the header, and all records that are looked at, as wide."""
+    data, whole = _head(path, kept.encoding or "utf-8")
+    lines = dialect.records(data[_after_lines(data, kept.skip_rows or 0) :], Grammar.of(kept, "utf-8"), whole)
+    widths = {len(line.fields or ()) for line in lines}
+    return len(widths) == 1 and max(widths) > 1
 
 
 def _other_layout(path: Path, name: str, kept: CsvFormat, settings: Settings) -> str | None:
