@@ -71,10 +71,10 @@ def _compare(given: Given, torch: Any) -> None:
         EXAMPLE: _example,
         "socle finetune": _socle,
         "loop tuned by hand": _by_hand,
-        "socle frozen": _frozen,
+        "socle frozen": lambda given: _socle(given, "frozen"),
     }
     if LAYERS is None:
-        work |= {LORA_EXAMPLE: lambda given: _example(given, lora=True), "socle LoRA": _lora}
+        work |= {LORA_EXAMPLE: lambda given: _example(given, lora=True), "socle LoRA": lambda given: _socle(given, "lora")}
     _example(given)  # the first training pays for caches and imports
     spent: dict[str, float] = {}
     samples = interleaved({name: scored(name, _timed(name, each, spent)) for name, each in work.items()}, ROUNDS)
@@ -134,23 +134,9 @@ def _job(given: Given, kind: str) -> Any:
     return Job(given.candidate(kind), given.examples, folder / "model", folder / "work", folder / "cache", given.base)
 
 
-def _socle(given: Given) -> Any:
-    """Everything that a run does for it, its cache being empty: tokenising, training, writing the model."""
-    job = _job(given, "transformer")
-    predictor = given.task.trainer(job.candidate)(job).predictor
-    predictor.save(job.folder)
-    return predictor
-
-
-def _lora(given: Given) -> Any:
-    job = _job(given, "lora")
-    predictor = given.task.trainer(job.candidate)(job).predictor
-    predictor.save(job.folder)
-    return predictor
-
-
-def _frozen(given: Given) -> Any:
-    job = _job(given, "frozen")
+def _socle(given: Given, kind: str = "transformer") -> Any:
+    """Everything that a run does for it, its cache being empty: tokenising or embedding, training, writing the model."""
+    job = _job(given, kind)
     predictor = given.task.trainer(job.candidate)(job).predictor
     predictor.save(job.folder)
     return predictor
