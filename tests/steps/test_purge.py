@@ -343,8 +343,10 @@ def test_a_value_is_found_in_whatever_it_is_packed(value, packing, tmp_path):
     path = tmp_path / "object"
     path.write_bytes(PACKINGS[packing](f"avant {value} après".encode()))
     assert Needle([value]).in_file(path, tmp_path / "work")
-    path.write_bytes(PACKINGS[packing](f"avant x{value}y9 après".encode()))
-    if value.isascii() and value.isalnum():
+    packed = PACKINGS[packing](f"avant x{value}y9 après".encode())
+    path.write_bytes(packed)
+    by_chance = packing != "plain" and value.encode() in packed  # a letter or two among compressed bytes, which are searched as well
+    if value.isascii() and value.isalnum() and not by_chance:
         assert not Needle([value]).in_file(path, tmp_path / "work"), "a part of a longer word is something else"
 
 
